@@ -1,0 +1,1 @@
+"""Compiled cores of optlab: no policy, no text for users. See `optlab`."""

@@ -1,0 +1,55 @@
+/* The public C interface of optlab: what an objective is and what may be asked of it.
+ *
+ * An objective is one function, because f and its gradient share work. It is told
+ * what is wanted by a mask, reads x, and writes the answers into the point it is
+ * handed. It must not keep any of the point's pointers. */
+#ifndef OPTLAB_ABI_H
+#define OPTLAB_ABI_H
+
+#include <stdint.h>
+
+#define OPTLAB_ABI_VERSION 1
+
+/* Name of the PyCapsule that carries an `optlab_objective *`; a Python object offers
+ * it as its attribute `__optlab_objective__`. */
+#define OPTLAB_OBJECTIVE_CAPSULE "optlab_objective"
+
+typedef enum { OPTLAB_FLOAT64 = 0, OPTLAB_FLOAT32 = 1 } optlab_dtype;
+
+/* What can be asked of an objective: a mask. */
+enum {
+    OPTLAB_F = 1,      /* the value f(x) */
+    OPTLAB_G = 2,      /* the gradient, n numbers */
+    OPTLAB_HV = 4,     /* the Hessian times v, n numbers */
+    OPTLAB_H = 8,      /* the Hessian, n*n numbers, symmetric */
+    OPTLAB_BATCH = 16, /* modifier: only on the samples listed in `index` */
+};
+
+/* One evaluation. Vectors hold the objective's dtype, f is always double. Only what
+ * the mask asks for is written; only the pointers it needs are valid. */
+typedef struct optlab_point {
+    const void *x;
+    double f;
+    void *g;
+    const void *v;
+    void *hv;
+    void *h;
+    const int64_t *index; /* OPTLAB_BATCH: the samples, n_index of them */
+    int64_t n_index;
+} optlab_point;
+
+/* Returns 0, or non-zero to end the run (the caller knows why: a Python exception,
+ * say). A point where the function is undefined is not a failure: answer NaN. */
+typedef int (*optlab_eval)(void *ctx, int want, optlab_point *point);
+
+typedef struct optlab_objective {
+    int version;  /* OPTLAB_ABI_VERSION */
+    int dtype;    /* optlab_dtype of all vectors */
+    int provides; /* mask of what `eval` can answer */
+    int64_t n;    /* number of unknowns */
+    int64_t n_samples; /* for finite sums, else 0 */
+    optlab_eval eval;
+    void *ctx;
+} optlab_objective;
+
+#endif
