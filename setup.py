@@ -1,4 +1,4 @@
-"""The extension modules and their compiler flags; everything else is in pyproject.toml."""
+"""The extension modules and their flags; everything else is in pyproject.toml."""
 
 import sys
 from pathlib import Path
@@ -50,6 +50,7 @@ extensions = [
     ),
     extension("search", *searches),
     extension("objectives", *(CORE / "objectives").glob("*.c")),
+    extension("config"),
 ]
 
 setup(

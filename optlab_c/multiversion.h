@@ -7,6 +7,7 @@
  * loop is still correct, only slower. */
 #if defined(__x86_64__) && defined(__gnu_linux__) && defined(__GNUC__) && \
     !defined(__clang__) && __GNUC__ >= 12 && !defined(OPTLAB_NO_CLONES)
+#define OPTLAB_HAS_CLONES 1
 #define OPTLAB_CLONES \
     __attribute__((target_clones("arch=x86-64-v4", "arch=x86-64-v3", "default")))
 #else
