@@ -1,0 +1,30 @@
+"""``python -m optlab``: what optlab does from the command line."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from collections.abc import Sequence
+
+from optlab.compare import add_arguments
+from optlab.compare import main as compare
+from optlab.config import show_config
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Read the command line and carry it out; return the exit status."""
+    parser = argparse.ArgumentParser(prog="python -m optlab")
+    commands = parser.add_subparsers(required=True, metavar="COMMAND")
+    config = commands.add_parser("config", help="show versions, BLAS and instructions")
+    config.set_defaults(run=lambda _: show_config())
+    side_by_side = commands.add_parser(
+        "compare", help="run optlab and SciPy side by side over the test problems"
+    )
+    add_arguments(side_by_side)
+    side_by_side.set_defaults(run=compare)
+    arguments = parser.parse_args(argv)
+    return arguments.run(arguments) or 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

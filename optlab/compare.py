@@ -1,0 +1,811 @@
+"""Run solvers of optlab and SciPy side by side, judged by one test of our own.
+
+Every solver gets the same Python objective, which counts, times and judges each
+evaluation. A problem counts as solved at the first evaluation whose gradient meets
+
+    max |g_i| <= max(1e-6, 1e-12 max |g_i(x0)|)
+
+at a value no higher than the best one seen before (up to 1e-6 of it, so that rounding
+does not decide). This is the test of Hager & Zhang (2005, section 4, test (a)): absolute,
+but no problem is asked for more digits than double precision holds. The same tolerance is
+given to the solvers as ``gtol``, all their other tests are turned off, and 10,000
+evaluations are the limit.
+
+A solver's *own time* is the time of its run less the time inside the objective, for
+each solver alike. A *false success* is a run that claims success at a point where the
+gradient does not meet ``gtol``.
+
+References
+----------
+W. W. Hager and H. Zhang, A new conjugate gradient method with guaranteed descent and
+an efficient line search, SIAM Journal on Optimization 16 (2005) 170-192.
+
+E. D. Dolan and J. J. Moré, Benchmarking optimization software with performance
+profiles, Mathematical Programming 91 (2002) 201-213.
+"""
+
+from __future__ import annotations
+
+import argparse
+import csv
+import sys
+import warnings
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+from fnmatch import fnmatchcase
+from pathlib import Path
+from statistics import median
+from time import perf_counter
+from typing import Any, Protocol
+
+import numpy as np
+import numpy.typing as npt
+
+__all__ = [
+    "Run",
+    "Solver",
+    "measure",
+    "optlab_solver",
+    "performance_profile",
+    "plot",
+    "ratio",
+    "run",
+    "scipy_solver",
+    "solvers",
+    "table",
+    "write_csv",
+]
+
+Array = npt.NDArray[np.float64]
+FunAndGrad = Callable[[Array], tuple[float, Array]]
+
+GTOL = 1e-6
+GTOL_FIRST = 1e-12  # relative to the first gradient
+MAXFUN = 10_000
+SHORT = 0.1  # seconds; shorter runs are repeated, and the median time is taken
+REPEATS = 3
+
+
+class Problem(Protocol):
+    """What is needed of a problem."""
+
+    name: str
+    n: int
+    x0: Array
+    f_opt: float | None
+
+    def fun_and_grad(self, x: Array, /) -> tuple[float, Array]:
+        """Return value and gradient at x."""
+
+
+@dataclass(frozen=True)
+class Solver:
+    """A method of one library.
+
+    Parameters
+    ----------
+    library, method : str
+        As the library calls itself and the method.
+    solve : callable
+        ``solve(fun_and_grad, x0, gtol, maxfun)`` returns an OptimizeResult.
+    """
+
+    library: str
+    method: str
+    solve: Callable[[FunAndGrad, Array, float, int], Any]
+
+    def __str__(self) -> str:
+        return f"{self.library} {self.method}"
+
+
+@dataclass(frozen=True)
+class Run:
+    """One solver on one problem.
+
+    ``evaluations`` is the first evaluation that met the common test, or None;
+    ``own_time`` and ``objective_time`` are seconds of the whole run; ``nit`` is None
+    when the run was cut off at the limit of evaluations. ``f`` and ``gnorm`` belong to
+    the returned point; ``gnorms`` holds max |g_i| of every evaluation in order.
+    """
+
+    problem: str
+    n: int
+    solver: str
+    gtol: float
+    evaluations: int | None
+    nfev: int
+    nit: int | None
+    own_time: float
+    objective_time: float
+    f: float
+    gnorm: float
+    f_opt: float | None
+    success: bool
+    message: str
+    gnorms: Array
+
+    @property
+    def solved(self) -> bool:
+        """Whether the common test was met."""
+        return self.evaluations is not None
+
+    @property
+    def false_success(self) -> bool:
+        """Whether success is claimed where the gradient does not bear it out."""
+        return self.success and not self.gnorm <= self.gtol
+
+    @property
+    def higher_minimum(self) -> bool:
+        """Whether it is solved, at a value above the lowest known one."""
+        if self.f_opt is None or not self.solved:
+            return False
+        return self.f > self.f_opt + 1e-4 * max(1.0, abs(self.f_opt))
+
+    @property
+    def own_time_per_iteration(self) -> float:
+        """Seconds an iteration without the objective; NaN where unknown."""
+        return self.own_time / self.nit if self.nit else float("nan")
+
+
+def solvers() -> dict[str, Solver]:
+    """All solvers that can be compared, by ``library:method`` in lower case.
+
+    Returns
+    -------
+    dict of str to Solver
+        Every unconstrained first-order method of optlab and of SciPy.
+    """
+    from optlab.methods import METHODS
+
+    found = [optlab_solver(name) for name in METHODS]
+    found += [scipy_solver(name) for name in ("BFGS", "L-BFGS-B", "CG")]
+    return {f"{s.library}:{s.method}".lower(): s for s in found}
+
+
+def optlab_solver(method: str, **options: Any) -> Solver:
+    """Return a method of optlab, with options of its own if wanted.
+
+    Parameters
+    ----------
+    method : str
+        As for `optlab.minimize`.
+    **options
+        More options for every run, such as ``line_search="armijo"``.
+
+    Returns
+    -------
+    Solver
+        Named by the method and the options.
+    """
+    from optlab.minimize import minimize
+
+    def solve(fun: FunAndGrad, x0: Array, gtol: float, maxfun: int) -> Any:
+        limits = {"gtol": gtol, "maxiter": maxfun, "maxfun": maxfun}
+        return minimize(fun, x0, jac=True, method=method, options=limits | options)
+
+    return Solver("optlab", _described(method, options), solve)
+
+
+def scipy_solver(method: str, **options: Any) -> Solver:
+    """Return a method of SciPy, with options of its own if wanted.
+
+    Parameters
+    ----------
+    method : str
+        As for `scipy.optimize.minimize`. Of "L-BFGS-B", the test on f is turned off.
+    **options
+        More options for every run, such as ``maxcor=20``.
+
+    Returns
+    -------
+    Solver
+        Named by the method and the options.
+    """
+    from scipy.optimize import minimize
+
+    def solve(fun: FunAndGrad, x0: Array, gtol: float, maxfun: int) -> Any:
+        limits = {"gtol": gtol, "maxiter": maxfun}
+        if method == "L-BFGS-B":
+            limits |= {"ftol": 0.0, "maxfun": maxfun}
+        return minimize(fun, x0, jac=True, method=method, options=limits | options)
+
+    return Solver("scipy", _described(method, options), solve)
+
+
+def _described(method: str, options: dict[str, Any]) -> str:
+    return " ".join([method, *(f"{name}={value}" for name, value in options.items())])
+
+
+class _LimitReached(Exception):
+    """The solver has had its evaluations."""
+
+
+class _Meter:
+    """An objective that counts, times and judges every evaluation."""
+
+    def __init__(self, fun_and_grad: FunAndGrad, gtol: float, maxfun: int) -> None:
+        self.fun_and_grad = fun_and_grad
+        self.gtol = gtol
+        self.maxfun = maxfun
+        self.evaluations: int | None = None
+        self.best = float("inf")
+        self.seconds = 0.0
+        self.gnorms: list[float] = []
+
+    def __call__(self, x: Array) -> tuple[float, Array]:
+        # The judging is timed with the objective: neither is the solver's doing.
+        start = perf_counter()
+        if len(self.gnorms) >= self.maxfun:
+            raise _LimitReached
+        f, g = self.fun_and_grad(x)
+        self._judge(f, _max_abs(g))
+        self.seconds += perf_counter() - start
+        return f, g
+
+    def _judge(self, f: float, gnorm: float) -> None:
+        self.gnorms.append(gnorm)
+        low = f <= self.best or f - self.best <= 1e-6 * abs(self.best)
+        if self.evaluations is None and gnorm <= self.gtol and low:
+            self.evaluations = len(self.gnorms)
+        self.best = min(self.best, f)
+
+
+def _max_abs(g: Array) -> float:
+    return float(np.max(np.abs(g)))
+
+
+def measure(solver: Solver, problem: Problem, maxfun: int = MAXFUN) -> Run:
+    """Run one solver on one problem, once.
+
+    Parameters
+    ----------
+    solver : Solver
+        What to run.
+    problem : Problem
+        What to run it on, from ``problem.x0``.
+    maxfun : int, default 10_000
+        The evaluations after which the run is cut off.
+
+    Returns
+    -------
+    Run
+        What was measured.
+    """
+    x0 = np.array(problem.x0, dtype=np.float64)
+    gtol = max(GTOL, GTOL_FIRST * _max_abs(problem.fun_and_grad(x0)[1]))
+    meter = _Meter(problem.fun_and_grad, gtol, maxfun)
+    result: Any = None
+    # What a solver has to say about a hard problem is in its result. One that breaks
+    # down has failed on this problem; the others are compared all the same.
+    with warnings.catch_warnings(), np.errstate(all="ignore"):
+        warnings.simplefilter("ignore")
+        start = perf_counter()
+        try:
+            result = solver.solve(meter, x0, gtol, maxfun)
+            message = str(result.message)
+        except _LimitReached:
+            message = f"cut off after {maxfun} evaluations"
+        except Exception as error:  # noqa: BLE001
+            message = f"{type(error).__name__}: {error}"
+        total = perf_counter() - start
+        f, gnorm = float("nan"), float("nan")
+        if result is not None:
+            f, g = problem.fun_and_grad(np.array(result.x, dtype=np.float64))
+            gnorm = _max_abs(g)
+    return Run(
+        problem=problem.name,
+        n=problem.n,
+        solver=str(solver),
+        gtol=gtol,
+        evaluations=meter.evaluations,
+        nfev=len(meter.gnorms),
+        nit=None if result is None else int(result.nit),
+        own_time=total - meter.seconds,
+        objective_time=meter.seconds,
+        f=f,
+        gnorm=gnorm,
+        f_opt=problem.f_opt,
+        success=result is not None and bool(result.success),
+        message=message,
+        gnorms=np.array(meter.gnorms),
+    )
+
+
+def _measure_steadily(solver: Solver, problem: Problem, maxfun: int) -> Run:
+    """Repeat a short run, since a single one's time says little."""
+    first = measure(solver, problem, maxfun)
+    if first.own_time + first.objective_time > SHORT:
+        return first
+    again = [measure(solver, problem, maxfun) for _ in range(REPEATS - 1)]
+    return replace(
+        first,
+        own_time=median(r.own_time for r in [first, *again]),
+        objective_time=median(r.objective_time for r in [first, *again]),
+    )
+
+
+def run(
+    chosen: Sequence[Solver],
+    problems: Sequence[Problem],
+    maxfun: int = MAXFUN,
+    progress: Callable[[Iterable[Any]], Iterable[Any]] = iter,
+) -> list[Run]:
+    """Run every solver on every problem.
+
+    Parameters
+    ----------
+    chosen : sequence of Solver
+        What to compare.
+    problems : sequence of Problem
+        What to compare it on.
+    maxfun : int, default 10_000
+        The evaluations after which a run is cut off.
+    progress : callable, optional
+        Wraps the sequence of (problem, solver) pairs, as ``tqdm.tqdm`` does.
+
+    Returns
+    -------
+    list of Run
+        One for each pair, problem by problem. Runs shorter than 0.1 s are timed three
+        times, and the median is kept.
+    """
+    pairs = [(problem, solver) for problem in problems for solver in chosen]
+    with _one_thread():
+        return [_measure_steadily(s, p, maxfun) for p, s in progress(pairs)]
+
+
+@contextmanager
+def _one_thread() -> Iterator[None]:
+    """Hold BLAS to one thread where threadpoolctl can, so that times compare."""
+    try:
+        from threadpoolctl import threadpool_limits
+    except ImportError:
+        yield
+        return
+    with threadpool_limits(1):
+        yield
+
+
+def geometric_mean(values: Iterable[float]) -> float:
+    """Return the geometric mean of positive numbers, NaN when there are none."""
+    logs = [float(np.log(v)) for v in values]
+    return float(np.exp(np.mean(logs))) if logs else float("nan")
+
+
+def ratio(
+    runs: Iterable[Run], solver: str, other: str, cost: Callable[[Run], float | None]
+) -> tuple[float, int]:
+    """Compare what two solvers spend where both solve.
+
+    Parameters
+    ----------
+    runs : iterable of Run
+        What was measured.
+    solver, other : str
+        Names of the solvers, the second being the measure.
+    cost : callable
+        Takes a Run and returns what it cost; None, NaN and 0 are left out.
+
+    Returns
+    -------
+    mean : float
+        The geometric mean of cost over cost, NaN when there is nothing to compare.
+    count : int
+        The number of problems it is taken over.
+    """
+    costs: dict[str, dict[tuple[str, int], float]] = {solver: {}, other: {}}
+    for r in runs:
+        value = cost(r) if r.solver in costs and r.solved else None
+        if value is not None and value > 0:
+            costs[r.solver][r.problem, r.n] = value
+    both = costs[solver].keys() & costs[other].keys()
+    mean = geometric_mean(costs[solver][p] / costs[other][p] for p in sorted(both))
+    return mean, len(both)
+
+
+def performance_profile(costs: npt.ArrayLike) -> tuple[Array, Array]:
+    """Compute the performance profiles of Dolan and Moré (2002).
+
+    With t the cost of a solver on a problem and r = t / (the least cost of any solver
+    on that problem), the profile of a solver is
+
+        rho(tau) = (number of problems with r <= tau) / (number of problems)
+
+    Problems that nobody solves stay in the denominator.
+
+    Parameters
+    ----------
+    costs : array_like, shape (problems, solvers)
+        Positive costs; inf or NaN where the solver failed.
+
+    Returns
+    -------
+    tau : ndarray, shape (k,)
+        The places where some profile rises, ascending, beginning with 1.
+    rho : ndarray, shape (k, solvers)
+        The profiles there; each holds its value up to the next tau.
+
+    Examples
+    --------
+    Two solvers on two problems; the second solver takes twice as long on the first
+    problem and fails on the other.
+
+    >>> from optlab.compare import performance_profile
+    >>> tau, rho = performance_profile([[1.0, 2.0], [3.0, float("inf")]])
+    >>> tau
+    array([1., 2.])
+    >>> rho
+    array([[1. , 0. ],
+           [1. , 0.5]])
+    """
+    t = np.array(costs, dtype=np.float64)
+    if t.ndim != 2 or t.size == 0:
+        raise ValueError(f"costs must be problems x solvers, not of shape {t.shape}")
+    t[np.isnan(t)] = np.inf
+    if np.any(t <= 0):
+        raise ValueError("costs must be positive")
+    least = t.min(axis=1, keepdims=True)
+    solved = np.isfinite(t)
+    r = np.divide(t, least, out=np.full_like(t, np.inf), where=solved)
+    tau = np.unique(np.append(r[solved], 1.0))
+    rho = np.mean(r[:, :, None] <= tau, axis=0).T
+    return tau, rho
+
+
+def _names(runs: Iterable[Run]) -> list[str]:
+    """Return the solvers' names in the order of their first run."""
+    return list(dict.fromkeys(r.solver for r in runs))
+
+
+def _pairs(names: Sequence[str]) -> list[tuple[str, str]]:
+    """Pair each optlab method with SciPy's of the same kind, or with all of SciPy's."""
+    theirs = [n for n in names if n.startswith("scipy ")]
+    pairs = []
+    for ours in (n for n in names if n.startswith("optlab ")):
+        kind = ours.removeprefix("optlab ").lower()
+        same = [t for t in theirs if t.lower() in (f"scipy {kind}", f"scipy {kind}-b")]
+        pairs += [(ours, t) for t in same or theirs]
+    return pairs
+
+
+def _columns(rows: Sequence[Sequence[str]]) -> str:
+    """Align rows of cells, the first column to the left and the others to the right."""
+    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
+    lines = []
+    for first, *rest in rows:
+        cells = [first.ljust(widths[0])]
+        cells += [c.rjust(w) for c, w in zip(rest, widths[1:], strict=True)]
+        lines.append("  ".join(cells).rstrip())
+    return "\n".join(lines)
+
+
+def table(runs: Sequence[Run]) -> str:
+    """Lay out what was measured.
+
+    Parameters
+    ----------
+    runs : sequence of Run
+        What `run` returned.
+
+    Returns
+    -------
+    str
+        One line a solver: problems solved; those of them at a higher value than the
+        lowest known; false successes; and, as geometric means over the problems that
+        every solver solved, evaluations and own time an iteration. Then one line for
+        each method of optlab beside SciPy's of the same kind: the ratios, as geometric
+        means where both solve.
+    """
+    names = _names(runs)
+    by_problem: dict[tuple[str, int], list[Run]] = {}
+    for r in runs:
+        by_problem.setdefault((r.problem, r.n), []).append(r)
+    common = {key for key, rs in by_problem.items() if all(r.solved for r in rs)}
+    rows = [["", "solved", "higher", "false", "evaluations", "own µs"]]
+    rows += [["", "", "minimum", "success", "", "an iteration"]]
+    for name in names:
+        mine = [r for r in runs if r.solver == name]
+        shared = [r for r in mine if (r.problem, r.n) in common]
+        evaluations = geometric_mean(r.evaluations or 0 for r in shared)
+        times = [r.own_time_per_iteration for r in shared if r.nit]
+        rows.append(
+            [
+                name,
+                f"{sum(r.solved for r in mine)}/{len(mine)}",
+                f"{sum(r.higher_minimum for r in mine)}",
+                f"{sum(r.false_success for r in mine)}",
+                f"{evaluations:.1f}",
+                f"{1e6 * geometric_mean(times):.2f}",
+            ]
+        )
+    note = (
+        f"Evaluations and times: geometric means over the {len(common)} of "
+        f"{len(by_problem)} problems that all solved."
+    )
+    lines = [_columns(rows), "", note]
+    ratios = [["", "problems", "evaluations", "own time", "own time"]]
+    ratios += [["", "", "", "an iteration", "a run"]]
+    for ours, theirs in _pairs(names):
+        evaluations, count = ratio(runs, ours, theirs, lambda r: r.evaluations)
+        iteration, _ = ratio(runs, ours, theirs, lambda r: r.own_time_per_iteration)
+        whole, _ = ratio(runs, ours, theirs, lambda r: r.own_time)
+        ratios.append(
+            [
+                f"{ours} / {theirs}",
+                f"{count}",
+                f"{evaluations:.3f}",
+                f"{iteration:.4f}",
+                f"{whole:.4f}",
+            ]
+        )
+    if len(ratios) > 2:
+        lines += ["", "Ratios, geometric means where both solve:", _columns(ratios)]
+    return "\n".join(lines)
+
+
+CSV_FIELDS = (
+    "problem",
+    "n",
+    "solver",
+    "solved",
+    "evaluations",
+    "nfev",
+    "nit",
+    "own_time",
+    "objective_time",
+    "f",
+    "f_opt",
+    "gnorm",
+    "gtol",
+    "success",
+    "false_success",
+    "message",
+)
+
+
+def write_csv(runs: Iterable[Run], path: str | Path) -> None:
+    """Write one line a run, times in seconds.
+
+    Parameters
+    ----------
+    runs : iterable of Run
+        What `run` returned.
+    path : str or Path
+        The file to write.
+    """
+    with open(path, "w", newline="", encoding="utf-8") as file:
+        writer = csv.writer(file)
+        writer.writerow(CSV_FIELDS)
+        for r in runs:
+            writer.writerow(getattr(r, field) for field in CSV_FIELDS)
+
+
+# Okabe and Ito's colours, which stay apart for colour-blind readers.
+COLOURS = ("#0072b2", "#d55e00", "#009e73", "#cc79a7", "#e69f00", "#56b4e9", "#000000")
+
+
+def plot(runs: Sequence[Run], folder: str | Path) -> list[Path]:
+    """Draw performance profiles and convergence curves (needs matplotlib).
+
+    Parameters
+    ----------
+    runs : sequence of Run
+        What `run` returned.
+    folder : str or Path
+        Where the figures go; made if it does not exist.
+
+    Returns
+    -------
+    list of Path
+        The files written: ``profiles.png`` and ``convergence.png``.
+    """
+    folder = Path(folder)
+    folder.mkdir(parents=True, exist_ok=True)
+    figures = {"profiles": _draw_profiles(runs), "convergence": _draw_curves(runs)}
+    written = []
+    for name, figure in figures.items():
+        written.append(folder / f"{name}.png")
+        figure.savefig(written[-1], dpi=100)
+    return written
+
+
+def _style(names: Sequence[str]) -> dict[str, dict[str, Any]]:
+    """Give each solver its look: a colour of its own, and SciPy's lines broken."""
+    return {
+        name: {
+            "color": COLOURS[i % len(COLOURS)],
+            "linestyle": "-" if name.startswith("optlab") else "--",
+            "label": name,
+        }
+        for i, name in enumerate(names)
+    }
+
+
+def _figure(rows: int, columns: int, width: float, height: float) -> tuple[Any, Any]:
+    # Figure, and not pyplot: no global state, no window, no backend to choose.
+    from matplotlib.figure import Figure
+
+    figure = Figure(figsize=(width, height), layout="constrained")
+    return figure, figure.subplots(rows, columns, squeeze=False)
+
+
+def _draw_profiles(runs: Sequence[Run]) -> Any:
+    names = _names(runs)
+    style = _style(names)
+    problems = list(dict.fromkeys((r.problem, r.n) for r in runs))
+    figure, axes = _figure(1, 2, 11, 4.5)
+    measures: list[tuple[str, Callable[[Run], float | None]]] = [
+        ("evaluations", lambda r: r.evaluations),
+        ("own time of a run", lambda r: r.own_time),
+    ]
+    for axis, (title, cost) in zip(axes[0], measures, strict=True):
+        costs = np.full((len(problems), len(names)), np.inf)
+        for r in runs:
+            if r.solved:
+                row, column = problems.index((r.problem, r.n)), names.index(r.solver)
+                costs[row, column] = cost(r)
+        tau, rho = performance_profile(costs)
+        # Drawn a little beyond the last rise, so that every final height shows.
+        tau = np.append(tau, 1.2 * tau[-1])
+        rho = np.vstack([rho, rho[-1]])
+        for j, name in enumerate(names):
+            axis.step(tau, rho[:, j], where="post", **style[name])
+        axis.set_xscale("log")
+        axis.set_ylim(0, 1.02)
+        axis.set_title(f"{title}, {len(problems)} problems")
+        axis.set_xlabel("within this factor of the best solver")
+        axis.set_ylabel("share of the problems solved")
+        axis.grid(alpha=0.3)
+    axes[0][0].legend(loc="lower right")
+    return figure
+
+
+def _draw_curves(runs: Sequence[Run]) -> Any:
+    style = _style(_names(runs))
+    problems = list(dict.fromkeys((r.problem, r.n) for r in runs))
+    columns = min(6, len(problems))
+    rows = -(-len(problems) // columns)
+    figure, axes = _figure(rows, columns, 2.6 * columns, 2.2 * rows + 0.5)
+    for axis, key in zip(axes.flat, problems, strict=False):
+        for r in runs:
+            if (r.problem, r.n) == key and r.gnorms.size:
+                least = np.fmin.accumulate(r.gnorms) / r.gtol
+                at = np.arange(1, least.size + 1)
+                axis.plot(at, np.maximum(least, 1e-3), **style[r.solver])
+        axis.axhline(1.0, color="grey", linewidth=0.8)
+        axis.set_xscale("log")
+        axis.set_yscale("log")
+        axis.set_title(f"{key[0]}, n = {key[1]}", fontsize=8)
+        axis.tick_params(labelsize=7)
+    for axis in axes.flat[len(problems) :]:
+        axis.set_axis_off()
+    figure.supxlabel("evaluations")
+    figure.supylabel("least gradient so far, over the tolerance")
+    handles, labels = axes[0][0].get_legend_handles_labels()
+    figure.legend(handles, labels, loc="outside upper center", ncols=len(labels))
+    return figure
+
+
+def choose_solvers(methods: Sequence[str]) -> list[Solver]:
+    """Look solvers up by ``library:method``, or by a method's name in any library.
+
+    Parameters
+    ----------
+    methods : sequence of str
+        Free of case. "l-bfgs" also means SciPy's "L-BFGS-B".
+
+    Returns
+    -------
+    list of Solver
+        In the order asked for, each once.
+
+    Raises
+    ------
+    ValueError
+        If a name is not known; the message lists those that are.
+    """
+    known = solvers()
+    chosen: dict[str, Solver] = {}
+    for method in methods:
+        name = method.lower()
+        wanted = [
+            key
+            for key in known
+            if name in (key, key.split(":")[1], key.split(":")[1].removesuffix("-b"))
+        ]
+        if not wanted:
+            raise ValueError(f"no method {method!r}; there are {', '.join(known)}")
+        chosen |= {key: known[key] for key in wanted}
+    return list(chosen.values())
+
+
+def choose_problems(patterns: Sequence[str]) -> list[Problem]:
+    """Make the problems of the registry whose names match.
+
+    Parameters
+    ----------
+    patterns : sequence of str
+        Names or shell patterns such as ``"brown*"``; empty for all.
+
+    Returns
+    -------
+    list of Problem
+        In the registry's order.
+
+    Raises
+    ------
+    ValueError
+        If a pattern matches nothing.
+    """
+    from optlab import problems
+
+    names = problems.names()
+    for pattern in patterns:
+        if not any(fnmatchcase(name, pattern.lower()) for name in names):
+            raise ValueError(f"no problem {pattern!r}; there are {', '.join(names)}")
+    wanted = [
+        name
+        for name in names
+        if not patterns or any(fnmatchcase(name, p.lower()) for p in patterns)
+    ]
+    return [problems.get(name) for name in wanted]
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Add the options of ``python -m optlab compare`` to a parser."""
+    parser.add_argument(
+        "--method",
+        nargs="+",
+        default=["bfgs", "l-bfgs"],
+        metavar="NAME",
+        help="methods, such as bfgs (of every library that has it) or scipy:cg "
+        "(default: bfgs l-bfgs)",
+    )
+    parser.add_argument(
+        "--problems",
+        nargs="+",
+        default=[],
+        metavar="NAME",
+        help="problems of the registry, shell patterns allowed (default: all)",
+    )
+    parser.add_argument("--csv", metavar="FILE", help="write one line a run")
+    parser.add_argument(
+        "--plot",
+        metavar="FOLDER",
+        help="write performance profiles and convergence curves (needs matplotlib)",
+    )
+
+
+def _progress(pairs: Iterable[Any]) -> Iterable[Any]:
+    try:
+        from tqdm import tqdm
+    except ImportError:
+        return pairs
+    bar: Iterable[Any] = tqdm(pairs, unit="run", leave=False, file=sys.stderr)
+    return bar
+
+
+def main(arguments: argparse.Namespace) -> int:
+    """Carry out ``python -m optlab compare``; return the exit status."""
+    start = perf_counter()
+    try:
+        chosen = choose_solvers(arguments.method)
+        problems = choose_problems(arguments.problems)
+    except ValueError as error:
+        print(f"optlab compare: {error}", file=sys.stderr)
+        return 2
+    runs = run(chosen, problems, progress=_progress)
+    print(
+        f"{len(problems)} problems. Solved: max |g| <= max({GTOL:g}, {GTOL_FIRST:g} of "
+        f"the first) within {MAXFUN:,} evaluations.\n"
+    )
+    print(table(runs))
+    if arguments.csv:
+        write_csv(runs, arguments.csv)
+        print(f"\nwritten: {arguments.csv}")
+    if arguments.plot:
+        written = plot(runs, arguments.plot)
+        print(f"\nwritten: {', '.join(map(str, written))}")
+    print(f"\n{perf_counter() - start:.1f} s")
+    return 0

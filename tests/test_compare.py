@@ -1,0 +1,304 @@
+import csv
+import math
+import time
+from dataclasses import dataclass, field
+
+import numpy as np
+import pytest
+from scipy.optimize import OptimizeResult, rosen, rosen_der
+
+from optlab import compare
+from optlab.compare import Run, Solver, performance_profile
+
+
+@dataclass
+class Rosenbrock:
+    name: str = "rosenbrock"
+    n: int = 2
+    f_opt: float | None = 0.0
+    x0: np.ndarray = field(default_factory=lambda: np.array([-1.2, 1.0]))
+
+    def fun_and_grad(self, x):
+        return float(rosen(x)), rosen_der(x)
+
+
+def made_up(**changed):
+    facts = {
+        "problem": "p",
+        "n": 2,
+        "solver": "optlab bfgs",
+        "gtol": 1e-6,
+        "evaluations": 10,
+        "nfev": 10,
+        "nit": 5,
+        "own_time": 1e-3,
+        "objective_time": 1e-3,
+        "f": 0.0,
+        "gnorm": 1e-7,
+        "f_opt": 0.0,
+        "success": True,
+        "message": "",
+        "gnorms": np.geomspace(1, 1e-7, 10),
+    }
+    return Run(**{**facts, **changed})
+
+
+class TestPerformanceProfile:
+    def test_three_problems_two_solvers_by_hand(self):
+        # Ratios: (1, 3), (2, 1), (failed, 1).
+        tau, rho = performance_profile([[2, 6], [8, 4], [math.nan, 5]])
+        assert tau.tolist() == [1, 2, 3]
+        assert rho[:, 0].tolist() == pytest.approx([1 / 3, 2 / 3, 2 / 3])
+        assert rho[:, 1].tolist() == pytest.approx([2 / 3, 2 / 3, 1])
+
+    def test_a_tie_counts_for_both(self):
+        tau, rho = performance_profile([[7, 7]])
+        assert tau.tolist() == [1]
+        assert rho.tolist() == [[1, 1]]
+
+    def test_problems_that_nobody_solves_stay_in_the_denominator(self):
+        tau, rho = performance_profile([[1.0, 2.0], [math.inf, math.nan]])
+        assert tau.tolist() == [1, 2]
+        assert rho.tolist() == [[0.5, 0.0], [0.5, 0.5]]
+
+    def test_nobody_solves_anything(self):
+        tau, rho = performance_profile([[math.inf, math.inf]])
+        assert tau.tolist() == [1]
+        assert rho.tolist() == [[0, 0]]
+
+    def test_profiles_rise_to_the_share_solved(self):
+        rng = np.random.default_rng(1)
+        costs = rng.lognormal(size=(40, 3))
+        costs[rng.random(costs.shape) < 0.2] = np.inf
+        tau, rho = performance_profile(costs)
+        assert np.all(np.diff(tau) > 0)
+        assert np.all(np.diff(rho, axis=0) >= 0)
+        np.testing.assert_allclose(rho[-1], np.isfinite(costs).mean(axis=0))
+
+    def test_the_argument_is_left_alone(self):
+        costs = np.array([[1.0, math.nan]])
+        performance_profile(costs)
+        assert math.isnan(costs[0, 1])
+
+    @pytest.mark.parametrize("costs", [[1.0, 2.0], [], [[0.0, 1.0]], [[-1.0, 1.0]]])
+    def test_what_is_no_table_of_costs_is_refused(self, costs):
+        with pytest.raises(ValueError, match="costs must be"):
+            performance_profile(costs)
+
+
+class TestRatio:
+    def test_geometric_mean_where_both_solve(self):
+        runs = [
+            made_up(problem="a", evaluations=10),
+            made_up(problem="a", solver="scipy BFGS", evaluations=40),
+            made_up(problem="b", evaluations=30),
+            made_up(problem="b", solver="scipy BFGS", evaluations=30),
+            made_up(problem="c", evaluations=1),
+            made_up(problem="c", solver="scipy BFGS", evaluations=None),
+        ]
+        mean, count = compare.ratio(
+            runs, "optlab bfgs", "scipy BFGS", lambda r: r.evaluations
+        )
+        assert count == 2
+        assert mean == pytest.approx(0.5)
+
+    def test_the_same_problem_in_two_sizes_is_two_problems(self):
+        runs = [
+            made_up(n=n, solver=solver, evaluations=n)
+            for n in (2, 8)
+            for solver in ("optlab bfgs", "scipy BFGS")
+        ]
+        _, count = compare.ratio(
+            runs, "optlab bfgs", "scipy BFGS", lambda r: r.evaluations
+        )
+        assert count == 2
+
+    def test_nothing_to_compare(self):
+        mean, count = compare.ratio([], "a", "b", lambda r: r.evaluations)
+        assert math.isnan(mean)
+        assert count == 0
+
+
+class TestRun:
+    def test_success_that_the_gradient_bears_out(self):
+        assert not made_up().false_success
+
+    @pytest.mark.parametrize("gnorm", [1e-5, math.nan, math.inf])
+    def test_success_that_it_does_not(self, gnorm):
+        assert made_up(gnorm=gnorm).false_success
+
+    def test_failure_owned_up_to_is_no_false_success(self):
+        assert not made_up(gnorm=1.0, success=False).false_success
+
+    def test_a_higher_minimum(self):
+        assert made_up(f=0.5).higher_minimum
+        assert not made_up(f=1e-9).higher_minimum
+        assert not made_up(f=0.5, f_opt=None).higher_minimum
+        assert not made_up(f=0.5, evaluations=None).higher_minimum
+
+    def test_no_iterations_no_time_an_iteration(self):
+        assert math.isnan(made_up(nit=0).own_time_per_iteration)
+        assert math.isnan(made_up(nit=None).own_time_per_iteration)
+
+
+class TestMeasure:
+    @pytest.mark.parametrize("method", ["BFGS", "L-BFGS-B", "CG"])
+    def test_scipy_solves_rosenbrock(self, method):
+        r = compare.measure(compare.scipy_solver(method), Rosenbrock())
+        assert r.solved
+        assert r.success
+        assert not r.false_success
+        assert not r.higher_minimum
+        assert r.solver == f"scipy {method}"
+        assert 1 < r.evaluations <= r.nfev == r.gnorms.size
+        assert (
+            r.gnorms[r.evaluations - 1] <= r.gtol < r.gnorms[: r.evaluations - 1].min()
+        )
+        assert r.own_time > 0
+        assert r.objective_time > 0
+
+    def test_the_tolerance_follows_a_steep_start(self):
+        r = compare.measure(
+            compare.scipy_solver("BFGS"), Rosenbrock(x0=np.array([-1e3, 1e3]))
+        )
+        assert r.gtol == pytest.approx(1e-12 * r.gnorms[0])
+        assert r.gtol > 1e-6
+
+    def test_a_solver_is_cut_off_at_the_limit(self):
+        r = compare.measure(compare.scipy_solver("BFGS"), Rosenbrock(), maxfun=5)
+        assert r.nfev == 5
+        assert not r.solved
+        assert not r.success
+        assert r.nit is None
+        assert "5 evaluations" in r.message
+
+    def test_a_false_success_is_seen(self):
+        def boast(fun, x0, gtol, maxfun):
+            fun(x0)
+            return OptimizeResult(x=x0, nit=1, success=True, message="done")
+
+        r = compare.measure(Solver("mine", "boast", boast), Rosenbrock())
+        assert r.false_success
+        assert not r.solved
+
+    def test_a_rejected_trial_far_up_does_not_solve(self):
+        class Ridge(Rosenbrock):  # flat and high beyond 5
+            def fun_and_grad(self, x):
+                if x[0] > 5:
+                    return 1e3, np.zeros(2)
+                return super().fun_and_grad(x)
+
+        def wander(fun, x0, gtol, maxfun):
+            fun(x0)
+            fun(np.array([6.0, 0.0]))
+            return OptimizeResult(x=x0, nit=1, success=False, message="lost")
+
+        assert not compare.measure(Solver("mine", "wander", wander), Ridge()).solved
+
+    def test_a_solver_that_breaks_down_has_failed(self):
+        def broken(fun, x0, gtol, maxfun):
+            raise ZeroDivisionError("oh")
+
+        r = compare.measure(Solver("mine", "broken", broken), Rosenbrock())
+        assert not r.success
+        assert r.message == "ZeroDivisionError: oh"
+
+    def test_an_interrupt_is_not_swallowed(self):
+        def interrupted(fun, x0, gtol, maxfun):
+            raise KeyboardInterrupt
+
+        with pytest.raises(KeyboardInterrupt):
+            compare.measure(Solver("mine", "interrupted", interrupted), Rosenbrock())
+
+    def test_time_in_the_objective_is_not_the_solvers(self):
+        class Slow(Rosenbrock):
+            def fun_and_grad(self, x):
+                time.sleep(0.02)
+                return super().fun_and_grad(x)
+
+        def look(fun, x0, gtol, maxfun):
+            for _ in range(10):
+                fun(x0)
+            return OptimizeResult(x=x0, nit=10, success=False, message="")
+
+        r = compare.measure(Solver("mine", "look", look), Slow())
+        assert r.objective_time >= 0.2
+        assert r.own_time < 0.1
+
+    def test_the_problems_start_is_left_alone(self):
+        def trample(fun, x0, gtol, maxfun):
+            x0[:] = 1.0
+            return OptimizeResult(x=x0, nit=0, success=True, message="")
+
+        problem = Rosenbrock()
+        compare.measure(Solver("mine", "trample", trample), problem)
+        assert problem.x0.tolist() == [-1.2, 1.0]
+
+
+@pytest.fixture(scope="module")
+def runs():
+    chosen = [compare.scipy_solver(m) for m in ("BFGS", "L-BFGS-B")]
+    seen = []
+
+    def progress(pairs):
+        for pair in pairs:
+            seen.append(pair)
+            yield pair
+
+    found = compare.run(
+        chosen,
+        [Rosenbrock(), Rosenbrock(name="far", x0=np.array([3.0, -4.0]))],
+        progress=progress,
+    )
+    assert len(seen) == len(found) == 4
+    return found
+
+
+class TestReport:
+    def test_table(self, runs):
+        text = compare.table(runs)
+        assert "scipy BFGS" in text
+        assert text.count("2/2") == 2
+        assert "2 of 2 problems" in text
+        assert "Ratios" not in text  # nothing of optlab in it
+
+    def test_ratios_pair_methods_of_the_same_kind(self):
+        runs = [
+            made_up(solver=s, evaluations=e)
+            for s, e in {
+                "optlab bfgs": 10,
+                "optlab l-bfgs": 30,
+                "scipy BFGS": 40,
+                "scipy L-BFGS-B": 60,
+            }.items()
+        ]
+        lines = compare.table(runs).splitlines()
+        pairs = {a.split("  ")[0]: a.split() for a in lines if " / " in a}
+        assert list(pairs) == [
+            "optlab bfgs / scipy BFGS",
+            "optlab l-bfgs / scipy L-BFGS-B",
+        ]
+        assert "0.250" in pairs["optlab bfgs / scipy BFGS"]
+        assert "0.500" in pairs["optlab l-bfgs / scipy L-BFGS-B"]
+
+    def test_a_method_without_a_twin_is_set_beside_all(self):
+        runs = [made_up(solver=s) for s in ("optlab gd", "scipy BFGS", "scipy CG")]
+        text = compare.table(runs)
+        assert "optlab gd / scipy BFGS" in text
+        assert "optlab gd / scipy CG" in text
+
+    def test_csv(self, runs, tmp_path):
+        path = tmp_path / "runs.csv"
+        compare.write_csv(runs, path)
+        with path.open(newline="") as file:
+            rows = list(csv.DictReader(file))
+        assert len(rows) == 4
+        assert rows[0]["problem"] == "rosenbrock"
+        assert int(rows[0]["evaluations"]) == runs[0].evaluations
+        assert float(rows[0]["own_time"]) == runs[0].own_time
+
+    def test_plot(self, runs, tmp_path):
+        pytest.importorskip("matplotlib")
+        written = compare.plot(runs, tmp_path / "new")
+        assert [p.name for p in written] == ["profiles.png", "convergence.png"]
+        assert all(p.stat().st_size > 10_000 for p in written)
