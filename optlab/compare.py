@@ -680,10 +680,10 @@ def _draw_curves(runs: Sequence[Run]) -> Any:
         axis.tick_params(labelsize=7)
     for axis in axes.flat[len(problems) :]:
         axis.set_axis_off()
-    figure.supxlabel("evaluations")
-    figure.supylabel("least gradient so far, over the tolerance")
+    figure.supxlabel("evaluations", fontsize=9)
+    figure.supylabel("least |g| so far / gtol", fontsize=9)
     handles, labels = axes[0][0].get_legend_handles_labels()
-    figure.legend(handles, labels, loc="outside upper center", ncols=len(labels))
+    figure.legend(handles, labels, loc="outside upper center", ncols=4)
     return figure
 
 

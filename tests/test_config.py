@@ -34,7 +34,7 @@ def test_the_variant_is_what_the_processor_can_do():
     if not core.clones():
         pytest.skip("built without multiversioning")
     flags = set(
-        re.search(r"^flags\s*:(.*)$", Path("/proc/cpuinfo").read_text(), re.M)[
+        re.search(r"^flags\s*:(.*)$", Path("/proc/cpuinfo").read_text(), re.MULTILINE)[
             1
         ].split()
     )
