@@ -1,0 +1,229 @@
+# cython: language_level=3
+"""Compiled objectives, and any compiled objective as a Python object.
+
+An objective in C (`abi.h`) travels as a capsule. The functions here make capsules that
+own everything their objective needs; `Objective` wraps any capsule, whoever made it, so
+that Python can ask it for f, g, Hv and H.
+"""
+
+cimport numpy as cnp
+from cpython.exc cimport PyErr_Occurred
+from cpython.mem cimport PyMem_Free, PyMem_Malloc
+from cpython.pycapsule cimport (
+    PyCapsule_GetPointer,
+    PyCapsule_IsValid,
+    PyCapsule_New,
+)
+from cpython.ref cimport Py_INCREF, Py_XDECREF, PyObject
+from libc.stdint cimport int64_t
+
+from optlab_c.abi cimport (
+    OPTLAB_ABI_VERSION,
+    OPTLAB_F,
+    OPTLAB_FLOAT32,
+    OPTLAB_FLOAT64,
+    OPTLAB_G,
+    OPTLAB_H,
+    OPTLAB_HV,
+    OPTLAB_OBJECTIVE_CAPSULE,
+    optlab_objective,
+    optlab_point,
+)
+
+import numpy as np
+
+cnp.import_array()
+
+cdef extern from "objectives/mgh.h" nogil:
+    int mgh_init(
+        optlab_objective* objective, int number, int64_t n, int64_t m, int dtype
+    )
+    void mgh_free(void* ctx)
+
+
+# ---- capsules that own their objective ---------------------------------------------
+
+cdef struct holder:
+    optlab_objective objective  # first, so that the capsule's pointer is the holder's
+    void (*free)(void*) noexcept nogil
+    PyObject* keep  # whatever the objective points into
+
+
+cdef void release(object capsule) noexcept:
+    cdef holder* held = <holder*>PyCapsule_GetPointer(capsule, OPTLAB_OBJECTIVE_CAPSULE)
+    if held.free != NULL:
+        held.free(held.objective.ctx)
+    Py_XDECREF(held.keep)
+    PyMem_Free(held)
+
+
+cdef object capsule_of(
+    optlab_objective objective, void (*free)(void*) noexcept nogil, object keep
+):
+    cdef holder* held = <holder*>PyMem_Malloc(sizeof(holder))
+    if held == NULL:
+        free(objective.ctx)
+        raise MemoryError
+    held.objective = objective
+    held.free = free
+    held.keep = NULL
+    capsule = PyCapsule_New(held, OPTLAB_OBJECTIVE_CAPSULE, release)
+    if keep is not None:
+        Py_INCREF(keep)
+        held.keep = <PyObject*>keep
+    return capsule
+
+
+def mgh(int number, int64_t n, int64_t m, bint single):
+    """Capsule of problem `number` (1 to 35) of Moré, Garbow & Hillstrom 1981."""
+    cdef optlab_objective objective
+    cdef int dtype = OPTLAB_FLOAT32 if single else OPTLAB_FLOAT64
+    if mgh_init(&objective, number, n, m, dtype) != 0:
+        raise MemoryError
+    return capsule_of(objective, mgh_free, None)
+
+
+# ---- the wrapper ---------------------------------------------------------------------
+
+# From this many unknowns on, an evaluation is worth handing the GIL to other threads.
+cdef int64_t RELEASE_GIL = 1000
+
+
+cdef class Objective:
+    """A compiled objective, callable from Python.
+
+    Parameters
+    ----------
+    capsule : PyCapsule or object
+        A capsule named ``"optlab_objective"``, or an object with one as its attribute
+        ``__optlab_objective__``.
+
+    Attributes
+    ----------
+    n : int
+        Number of unknowns.
+    dtype : numpy.dtype
+        Precision of x and of the derivatives; f is always a double.
+    n_samples : int
+        Number of terms of a finite sum, else 0.
+    """
+
+    cdef readonly object __optlab_objective__
+    cdef readonly object dtype
+    cdef const optlab_objective* c
+    cdef int typenum
+
+    def __cinit__(self, capsule, *args, **kwargs):
+        capsule = getattr(capsule, "__optlab_objective__", capsule)
+        if not PyCapsule_IsValid(capsule, OPTLAB_OBJECTIVE_CAPSULE):
+            raise TypeError(
+                "capsule must be a PyCapsule named 'optlab_objective' or an object "
+                f"that offers one as __optlab_objective__, not {type(capsule).__name__}"
+            )
+        self.__optlab_objective__ = capsule
+        self.c = <const optlab_objective*>PyCapsule_GetPointer(
+            capsule, OPTLAB_OBJECTIVE_CAPSULE
+        )
+        if self.c.version != OPTLAB_ABI_VERSION:
+            raise ValueError(
+                f"capsule was compiled for version {self.c.version} of the objective "
+                f"interface, this is version {OPTLAB_ABI_VERSION}"
+            )
+        single = self.c.dtype == OPTLAB_FLOAT32
+        self.typenum = cnp.NPY_FLOAT32 if single else cnp.NPY_FLOAT64
+        self.dtype = np.dtype(np.float32 if single else np.float64)
+
+    @property
+    def n(self):
+        return self.c.n
+
+    @property
+    def n_samples(self):
+        return self.c.n_samples
+
+    cdef cnp.ndarray vector(self, object value, str name):
+        """`value` as a vector of n numbers the kernels can read: mostly itself."""
+        if (
+            isinstance(value, np.ndarray)
+            and cnp.PyArray_TYPE(value) == self.typenum
+            and cnp.PyArray_NDIM(value) == 1
+            and cnp.PyArray_DIM(value, 0) == self.c.n
+            and cnp.PyArray_ISCARRAY_RO(value)
+        ):
+            return value
+        array = np.asarray(value)
+        if array.dtype.kind not in "fiub":
+            raise TypeError(f"{name} must be real numbers, not {array.dtype}")
+        if array.shape != (self.c.n,):
+            raise ValueError(
+                f"{name} must have the shape ({self.c.n},), not {array.shape}"
+            )
+        return np.ascontiguousarray(array, dtype=self.dtype)
+
+    cdef cnp.ndarray empty(self, int ndim):
+        cdef cnp.npy_intp shape[2]
+        shape[0] = shape[1] = self.c.n
+        return cnp.PyArray_EMPTY(ndim, shape, self.typenum, 0)
+
+    cdef int eval(self, int want, optlab_point* point) except -1:
+        cdef int failed
+        if want & ~self.c.provides:
+            missing = {OPTLAB_HV: "Hessian product", OPTLAB_H: "Hessian"}
+            raise NotImplementedError(f"this objective has no {missing.get(want)}")
+        if self.c.n >= RELEASE_GIL or self.c.n_samples > 0:
+            with nogil:
+                failed = self.c.eval(self.c.ctx, want, point)
+        else:
+            failed = self.c.eval(self.c.ctx, want, point)
+        if failed:
+            if PyErr_Occurred() == NULL:
+                raise RuntimeError(f"the objective failed with code {failed}")
+            return -1
+        return 0
+
+    def __call__(self, x):
+        return self.fun(x)
+
+    def fun(self, x):
+        """Value at x."""
+        cdef cnp.ndarray at = self.vector(x, "x")
+        cdef optlab_point point
+        point.x = cnp.PyArray_DATA(at)
+        self.eval(OPTLAB_F, &point)
+        return point.f
+
+    def grad(self, x):
+        """Gradient at x, a new array."""
+        return self.fun_and_grad(x)[1]
+
+    def fun_and_grad(self, x):
+        """Value and gradient at x; the gradient is a new array."""
+        cdef cnp.ndarray at = self.vector(x, "x")
+        cdef cnp.ndarray g = self.empty(1)
+        cdef optlab_point point
+        point.x = cnp.PyArray_DATA(at)
+        point.g = cnp.PyArray_DATA(g)
+        self.eval(OPTLAB_F | OPTLAB_G, &point)
+        return point.f, g
+
+    def hessp(self, x, v):
+        """Hessian at x times v, a new array."""
+        cdef cnp.ndarray at = self.vector(x, "x")
+        cdef cnp.ndarray along = self.vector(v, "v")
+        cdef cnp.ndarray hv = self.empty(1)
+        cdef optlab_point point
+        point.x = cnp.PyArray_DATA(at)
+        point.v = cnp.PyArray_DATA(along)
+        point.hv = cnp.PyArray_DATA(hv)
+        self.eval(OPTLAB_HV, &point)
+        return hv
+
+    def hess(self, x):
+        """Hessian at x, a new n-by-n array."""
+        cdef cnp.ndarray at = self.vector(x, "x")
+        cdef cnp.ndarray h = self.empty(2)
+        cdef optlab_point point
+        point.x = cnp.PyArray_DATA(at)
+        point.h = cnp.PyArray_DATA(h)
+        self.eval(OPTLAB_H, &point)
+        return h
