@@ -6,10 +6,10 @@ evaluation. A problem counts as solved at the first evaluation whose gradient me
     max |g_i| <= max(1e-6, 1e-12 max |g_i(x0)|)
 
 at a value no higher than the best one seen before (up to 1e-6 of it, so that rounding
-does not decide). This is the test of Hager & Zhang (2005, section 4, test (a)): absolute,
-but no problem is asked for more digits than double precision holds. The same tolerance is
-given to the solvers as ``gtol``, all their other tests are turned off, and 10,000
-evaluations are the limit.
+does not decide). It is the first of the two tests that Hager & Zhang (2005, section 5)
+compare by: absolute, but no problem is asked for more digits than double precision holds.
+The same tolerance is given to the solvers as ``gtol``, all their other tests are turned
+off, and 10,000 evaluations are the limit.
 
 A solver's *own time* is the time of its run less the time inside the objective, for
 each solver alike. A *false success* is a run that claims success at a point where the

@@ -1,0 +1,63 @@
+"""Directives that write pages from optlab's registries, so that a new row is documented.
+
+``.. methods::`` lists `METHODS`, ``.. line-searches::`` lists `LINE_SEARCHES`,
+``.. problems::`` lists the problems.
+"""
+
+from docutils import nodes
+from sphinx.util.docutils import SphinxDirective
+
+
+def table(header, rows):
+    """Return a table of plain or literal cells."""
+    group = nodes.tgroup(cols=len(header))
+    group += [nodes.colspec(colwidth=1) for _ in header]
+    head, body = nodes.thead(), nodes.tbody()
+    for part, lines in ((head, [header]), (body, rows)):
+        for line in lines:
+            row = nodes.row()
+            for cell in line:
+                content = cell if isinstance(cell, nodes.Node) else nodes.Text(cell)
+                row += nodes.entry("", nodes.paragraph("", "", content))
+            part += row
+    group += [head, body]
+    return nodes.table("", group, classes=["table"])
+
+
+def code(text):
+    return nodes.literal(text, text)
+
+
+class Methods(SphinxDirective):
+    def run(self):
+        from optlab.methods import METHODS
+
+        rows = [(code(name), row.summary) for name, row in METHODS.items()]
+        return [table(("method", "what it is"), rows)]
+
+
+class LineSearches(SphinxDirective):
+    def run(self):
+        from optlab.methods import LINE_SEARCHES
+
+        rows = [(code(name), row.summary) for name, row in LINE_SEARCHES.items()]
+        return [table(("line_search", "what it is"), rows)]
+
+
+class Problems(SphinxDirective):
+    def run(self):
+        from optlab import problems
+
+        rows = []
+        for name in problems.names():
+            problem = problems.get(name)
+            least = "" if problem.f_opt is None else f"{problem.f_opt:.10g}"
+            rows.append((code(name), str(problem.n), least, problem.source))
+        return [table(("name", "n", "least value", "source"), rows)]
+
+
+def setup(app):
+    app.add_directive("methods", Methods)
+    app.add_directive("line-searches", LineSearches)
+    app.add_directive("problems", Problems)
+    return {"parallel_read_safe": True}
