@@ -144,7 +144,7 @@ cdef class Objective:
     cdef cnp.ndarray vector(self, object value, str name):
         """`value` as a vector of n numbers the kernels can read: mostly itself."""
         if (
-            isinstance(value, np.ndarray)
+            isinstance(value, cnp.ndarray)
             and cnp.PyArray_TYPE(value) == self.typenum
             and cnp.PyArray_NDIM(value) == 1
             and cnp.PyArray_DIM(value, 0) == self.c.n

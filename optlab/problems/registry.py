@@ -1,0 +1,400 @@
+"""What a test problem is, and where all of them are listed."""
+
+from __future__ import annotations
+
+import functools
+import inspect
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from difflib import get_close_matches
+from importlib.util import find_spec
+from types import MappingProxyType
+from typing import Any, ParamSpec
+
+import numpy as np
+import numpy.typing as npt
+
+from optlab_c.objectives import Objective
+
+__all__ = ["Entry", "Problem", "get", "names", "problem", "registry"]
+
+P = ParamSpec("P")
+
+
+class Problem(Objective):
+    """A compiled objective with a start and what is known of its minimum.
+
+    It is an objective that `optlab.minimize` takes as it is, and then never leaves
+    compiled code; and it is callable, so that every other optimiser takes it too:
+    ``scipy.optimize.minimize(problem, problem.x0, jac=problem.grad)``.
+
+    Any number of threads may evaluate one problem at once.
+
+    Parameters
+    ----------
+    capsule : PyCapsule or object
+        The compiled objective, see `optlab_c.objectives.Objective`.
+    x0 : array_like, shape (n,)
+        Start.
+    f_opt : float, optional
+        Lowest known value.
+    x_opt : array_like, shape (n,), optional
+        Where it is attained.
+    minima : tuple of float, optional
+        All values at which descent is known to end: local minima, infima at infinity,
+        and a saddle or two; ``(f_opt,)`` if not given.
+    name, source : str, optional
+        Name and reference; a problem of the registry gets them from there.
+
+    Attributes
+    ----------
+    n : int
+        Number of unknowns.
+    dtype : numpy.dtype
+        Precision of x and of the derivatives.
+    n_samples : int
+        Number of terms if the objective is a finite sum over data, else 0.
+    x0 : ndarray, shape (n,)
+        Start, a new array each time.
+    f_opt : float or None
+        Lowest known value.
+    x_opt : ndarray, shape (n,), or None
+        Where it is attained; None if that is unknown or not one point.
+    minima : tuple of float
+        Values at which descent is known to end, the lowest first.
+    name : str
+        Name in the registry.
+    params : dict
+        What the registry's function was called with.
+    source : str
+        Reference.
+    tags : tuple of str
+        Groups it belongs to.
+    """
+
+    name: str
+    params: dict[str, Any]
+    source: str
+    tags: tuple[str, ...]
+    f_opt: float | None
+    minima: tuple[float, ...]
+
+    def __init__(
+        self,
+        capsule: object,
+        *,
+        x0: npt.ArrayLike,
+        f_opt: float | None = None,
+        x_opt: npt.ArrayLike | None = None,
+        minima: tuple[float, ...] | None = None,
+        name: str = "",
+        source: str = "",
+    ) -> None:
+        self._x0 = self._vector("x0", x0)
+        self._x_opt = None if x_opt is None else self._vector("x_opt", x_opt)
+        self.f_opt = f_opt
+        if minima is None:
+            minima = () if f_opt is None else (f_opt,)
+        self.minima = tuple(sorted(minima))
+        self.name = name
+        self.source = source
+        self.tags = ()
+        self.params = {}
+        self._make: Callable[..., Problem] | None = None
+
+    def _vector(self, name: str, value: npt.ArrayLike) -> npt.NDArray[Any]:
+        array = np.array(value, dtype=self.dtype)
+        if array.shape != (self.n,):
+            raise ValueError(
+                f"{name} must have the shape ({self.n},), not {array.shape}"
+            )
+        return array
+
+    @property
+    def x0(self) -> npt.NDArray[Any]:
+        """Start, a new array each time."""
+        return self._x0.copy()
+
+    @property
+    def x_opt(self) -> npt.NDArray[Any] | None:
+        """Where `f_opt` is attained, a new array each time, or None."""
+        return None if self._x_opt is None else self._x_opt.copy()
+
+    def __repr__(self) -> str:
+        """Name, how it was made, and n."""
+        given = ", ".join(
+            f"{key}={value!r}"
+            for key, value in self.params.items()
+            if not isinstance(value, np.ndarray)
+        )
+        return f"<Problem {self.name or 'without name'}({given}): n={self.n}>"
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        """Pickle the way it was made; compiled memory does not travel."""
+        if self._make is None:
+            raise TypeError(f"cannot pickle {self!r}: it was not made by a function")
+        return _remake, (self._make, self.params)
+
+
+def _remake(make: Callable[..., Problem], params: dict[str, Any]) -> Problem:
+    return make(**params)
+
+
+def made_by(made: Problem, make: Callable[..., Problem], **params: Any) -> Problem:
+    """Note in a problem how it was made, for its repr and for pickle."""
+    made.name = made.name or make.__name__
+    made.params = params
+    made._make = make
+    return made
+
+
+@dataclass(frozen=True)
+class Entry:
+    """A row of the registry.
+
+    Attributes
+    ----------
+    name : str
+        Name, as `get` takes it.
+    make : callable
+        Makes the problem; all its parameters have defaults.
+    tags : tuple of str
+        Groups it belongs to.
+    source : str
+        Reference.
+    requires : str or None
+        Package beyond NumPy and SciPy that it needs.
+    """
+
+    name: str
+    make: Callable[..., Problem]
+    tags: tuple[str, ...]
+    source: str
+    requires: str | None
+
+    @property
+    def summary(self) -> str:
+        """First line of the docstring."""
+        return (inspect.getdoc(self.make) or "").split("\n")[0]
+
+    @property
+    def available(self) -> bool:
+        """Whether the package it needs is installed."""
+        return self.requires is None or find_spec(self.requires) is not None
+
+
+_entries: dict[str, Entry] = {}
+
+
+def problem(
+    *tags: str, source: str, requires: str | None = None
+) -> Callable[[Callable[P, Problem]], Callable[P, Problem]]:
+    """Register a function that makes a problem.
+
+    Parameters
+    ----------
+    *tags : str
+        Groups the problem belongs to.
+    source : str
+        Reference.
+    requires : str, optional
+        Package beyond NumPy and SciPy that it needs.
+
+    Returns
+    -------
+    callable
+        The decorator. The function it returns may be called as before.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from optlab import problems
+    >>> @problems.problem("mine", source="folklore")
+    ... def bowl(n=2):
+    ...     '''A quadratic with all eigenvalues 1.'''
+    ...     return problems.quadratic(n, condition=1)
+    >>> problems.get("bowl", n=3)
+    <Problem bowl(n=3): n=3>
+    >>> problems.registry()["bowl"].summary
+    'A quadratic with all eigenvalues 1.'
+    >>> problems.unregister("bowl")
+    """
+
+    def register(factory: Callable[P, Problem]) -> Callable[P, Problem]:
+        name = factory.__name__
+        if name in _entries:
+            raise ValueError(f"there is a problem named {name!r} already")
+        signature = inspect.signature(factory)
+        for parameter in signature.parameters.values():
+            if parameter.default is parameter.empty:
+                raise TypeError(f"{name}: parameter {parameter.name!r} has no default")
+
+        @functools.wraps(factory)
+        def make(*args: P.args, **kwargs: P.kwargs) -> Problem:
+            if requires is not None and find_spec(requires) is None:
+                raise ImportError(
+                    f"the problem {name!r} needs {requires}, which is not installed: "
+                    "pip install 'optlab[data]'"
+                )
+            made = factory(*args, **kwargs)
+            made.name = name
+            made.source = source
+            made.tags = tags
+            return made_by(made, make, **signature.bind(*args, **kwargs).arguments)
+
+        _entries[name] = Entry(name, make, tags, source, requires)
+        return make
+
+    return register
+
+
+def unregister(name: str) -> None:
+    """Take a problem out of the registry.
+
+    Parameters
+    ----------
+    name : str
+        Its name.
+    """
+    del _entries[_key(name)]
+
+
+def _key(name: str) -> str:
+    if not isinstance(name, str):
+        raise TypeError(f"name must be a str, not {type(name).__name__}")
+    key = name.lower().replace("-", "_").replace(" ", "_")
+    if key not in _entries:
+        near = get_close_matches(key, _entries, n=1, cutoff=0.0)
+        raise ValueError(f"no problem named {name!r}; did you mean {near[0]!r}?")
+    return key
+
+
+def get(name: str, **params: Any) -> Problem:
+    """Make a problem of the registry.
+
+    Parameters
+    ----------
+    name : str
+        Its name; case, hyphens and blanks do not matter.
+    **params
+        Parameters of that problem, such as ``n``, ``scale`` (of the start) or
+        ``dtype``; each has a default.
+
+    Returns
+    -------
+    Problem
+        The problem.
+
+    Raises
+    ------
+    ValueError
+        If there is no such problem (the nearest name is suggested), or a parameter has
+        a value the problem does not allow.
+    TypeError
+        If the problem has no such parameter, or a value is of the wrong type.
+    ImportError
+        If the problem needs a package that is not installed.
+
+    Examples
+    --------
+    >>> from optlab import problems
+    >>> problem = problems.get("extended-rosenbrock", n=4)
+    >>> problem.x0
+    array([-1.2,  1. , -1.2,  1. ])
+    >>> problem.fun_and_grad(problem.x0)
+    (48.4, array([-215.6,  -88. , -215.6,  -88. ]))
+    """
+    entry = _entries[_key(name)]
+    known = inspect.signature(entry.make).parameters
+    for param in params:
+        if param not in known:
+            raise TypeError(
+                f"the problem {entry.name!r} has no parameter {param!r}; "
+                f"it has {', '.join(known)}"
+            )
+    return entry.make(**params)
+
+
+def names(*tags: str) -> list[str]:
+    """Return the names of the problems that carry all the given tags.
+
+    Problems whose package is not installed are left out.
+
+    Parameters
+    ----------
+    *tags : str
+        Groups, such as ``"mgh"``, ``"quadratic"``, ``"statistics"`` or ``"data"``.
+
+    Returns
+    -------
+    list of str
+        Names, in the order of registration.
+
+    Examples
+    --------
+    >>> from optlab import problems
+    >>> len(problems.names("mgh"))
+    35
+    """
+    known = {tag for entry in _entries.values() for tag in entry.tags}
+    for tag in tags:
+        if tag not in known:
+            raise ValueError(f"no tag {tag!r}; there are {', '.join(sorted(known))}")
+    return [
+        entry.name
+        for entry in _entries.values()
+        if set(tags) <= set(entry.tags) and entry.available
+    ]
+
+
+def registry() -> Mapping[str, Entry]:
+    """Return all rows of the registry, by name, in the order of registration.
+
+    Returns
+    -------
+    mapping of str to Entry
+        A read-only view.
+    """
+    return MappingProxyType(_entries)
+
+
+def checked_dtype(dtype: npt.DTypeLike) -> bool:
+    """Whether a problem's dtype is float32; anything but that or float64 is refused."""
+    try:
+        kind = np.dtype(dtype)
+    except TypeError:
+        kind = None
+    if kind not in (np.dtype(np.float64), np.dtype(np.float32)):
+        raise ValueError(f"dtype must be 'float64' or 'float32', not {dtype!r}")
+    return kind == np.dtype(np.float32)
+
+
+def checked_int(
+    name: str, value: int, low: int, high: int | None = None, multiple: int = 1
+) -> int:
+    """Return a whole number within limits; else a TypeError or ValueError names it."""
+    if isinstance(value, bool) or not isinstance(value, int | np.integer):
+        raise TypeError(f"{name} must be an int, not {type(value).__name__}")
+    if value < low or (high is not None and value > high) or value % multiple:
+        limits = f"at least {low}" if high is None else f"from {low} to {high}"
+        if multiple > 1:
+            limits += f" and a multiple of {multiple}"
+        raise ValueError(f"{name} must be {limits}, not {value}")
+    return int(value)
+
+
+def checked_float(
+    name: str, value: float, low: float = -np.inf, strict: bool = False
+) -> float:
+    """Return a finite number with a lower limit; else an error names it."""
+    if isinstance(value, bool) or not isinstance(
+        value, int | float | np.integer | np.floating
+    ):
+        raise TypeError(f"{name} must be a number, not {type(value).__name__}")
+    number = float(value)
+    if not np.isfinite(number) or number < low or (strict and number == low):
+        limit = (
+            f" {'above' if strict else 'of at least'} {low:g}" if low > -np.inf else ""
+        )
+        raise ValueError(f"{name} must be a finite number{limit}, not {number}")
+    return number
