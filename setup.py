@@ -48,6 +48,7 @@ extensions = [
         *(CORE / "direction").glob("*.c"),
         *searches,
     ),
+    extension("callables"),
     extension("search", *searches),
     extension("objectives", *(CORE / "objectives").glob("*.c")),
     extension("config"),

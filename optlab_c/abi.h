@@ -16,6 +16,24 @@
 
 typedef enum { OPTLAB_FLOAT64 = 0, OPTLAB_FLOAT32 = 1 } optlab_dtype;
 
+/* How a run ended; optlab.Status has a sentence for each. */
+typedef enum {
+    OPTLAB_RUNNING = -1,
+    OPTLAB_CONVERGED = 0, /* the gradient met gtol */
+    OPTLAB_MAXITER = 1,
+    OPTLAB_LINE_SEARCH = 2, /* no acceptable step, and no evidence of why */
+    OPTLAB_NONFINITE_START = 3,
+    OPTLAB_FTOL = 4,
+    OPTLAB_XTOL = 5,
+    OPTLAB_MAXFUN = 6,
+    OPTLAB_UNBOUNDED = 7,
+    OPTLAB_ROUNDING = 8, /* neither f nor its slope can be resolved any further */
+    OPTLAB_WRONG_GRADIENT = 9,
+    OPTLAB_DISCONTINUITY = 10, /* f jumps, or its slope does */
+    OPTLAB_CALLBACK = 99, /* the observer asked to stop */
+    OPTLAB_ABORTED = 100  /* the objective or the observer failed */
+} optlab_status;
+
 /* What can be asked of an objective: a mask. */
 enum {
     OPTLAB_F = 1,      /* the value f(x) */
@@ -26,7 +44,8 @@ enum {
 };
 
 /* One evaluation. Vectors hold the objective's dtype, f is always double. Only what
- * the mask asks for is written; only the pointers it needs are valid. */
+ * the mask asks for is written; only the pointers it needs are valid. Where f is not
+ * asked for it holds f(x), which is known by then: difference formulas want it. */
 typedef struct optlab_point {
     const void *x;
     double f;

@@ -1,0 +1,448 @@
+#include "descent.h"
+
+#include <string.h>
+
+enum phase {
+    START,
+    START_TOLD,
+    DIRECTION,
+    DIRECTION_TOLD,
+    TRIAL_TOLD,
+    GRADIENT_TOLD,
+    ACCEPT_TOLD,
+    PROBE_TOLD,
+    FINISHED
+};
+
+/* The slope may take over from f up to this relative noise, as in CG_DESCENT. */
+static const double NOISE_MAX = 1e-6;
+
+/* Searches in a row that end still going down, each after maxls expansions. */
+enum { UNBOUNDED_AFTER = 2 };
+
+/* Iterates in a row at which neither f nor the gradient got any better. */
+enum { STALLED_AFTER = 50 };
+
+const direction_row direction_rows[DIRECTION_KINDS] = {
+    [DIRECTION_STEEPEST] = {"steepest", steepest_bind, steepest_reset, steepest_advance,
+                            steepest_update, steepest_first_trial, NULL},
+    [DIRECTION_BFGS] = {"bfgs", bfgs_bind, bfgs_reset, bfgs_advance, bfgs_update,
+                        newton_first_trial, bfgs_apply},
+    [DIRECTION_LBFGS] = {"l-bfgs", lbfgs_bind, lbfgs_reset, lbfgs_advance, lbfgs_update,
+                         newton_first_trial, lbfgs_apply},
+};
+
+static const direction_row *direction_of(const descent *m)
+{
+    return &direction_rows[m->st.opt.direction];
+}
+
+/* Memory */
+
+static void take_all(descent *m, arena *a)
+{
+    size_t bytes = vec_bytes(m->st.opt.dtype, m->st.opt.n);
+    for (int slot = 0; slot < SLOTS; slot++) {
+        m->mem.x[slot] = arena_take(a, bytes);
+        m->mem.g[slot] = arena_take(a, bytes);
+    }
+    m->mem.d = arena_take(a, bytes);
+    direction_of(m)->bind(m, a);
+}
+
+size_t descent_size(const descent_options *opt)
+{
+    descent m = {.st.opt = *opt};
+    arena a = {NULL, 0};
+    take_all(&m, &a);
+    return a.used;
+}
+
+void descent_bind(descent *m, void *memory)
+{
+    arena a = {memory, 0};
+    memset(&m->mem, 0, sizeof m->mem);
+    take_all(m, &a);
+}
+
+void descent_start(descent *m)
+{
+    descent_options opt = m->st.opt;
+    memset(&m->st, 0, sizeof m->st);
+    m->st.opt = opt;
+    m->st.outcome = OPTLAB_RUNNING;
+    m->st.snorm = NAN;
+    m->st.alpha = NAN;
+    search_reset(&m->st.search, &opt.search);
+    direction_of(m)->reset(m);
+}
+
+/* What the caller sees */
+
+static int asked_slot(const descent *m)
+{
+    return m->st.phase <= DIRECTION_TOLD ? m->st.current : m->st.trial;
+}
+
+const void *descent_x(const descent *m)
+{
+    return m->mem.x[asked_slot(m)];
+}
+
+void *descent_g(const descent *m)
+{
+    return m->mem.g[asked_slot(m)];
+}
+
+double descent_f(const descent *m)
+{
+    return m->st.f[asked_slot(m)];
+}
+
+void descent_tell(descent *m, double f)
+{
+    m->st.f[asked_slot(m)] = f;
+}
+
+int descent_current_is_best(const descent *m)
+{
+    const descent_state *st = &m->st;
+    double f = st->f[st->current];
+    return f <= st->f[st->best] + st->search.noise && (f <= st->f_start || st->k == 0);
+}
+
+int descent_result(const descent *m)
+{
+    return descent_current_is_best(m) ? m->st.current : m->st.best;
+}
+
+/* Parts of the loop */
+
+static double slope_at(const descent *m, int slot)
+{
+    return vec_dot(m->st.opt.dtype, m->st.opt.n, m->mem.g[slot], m->mem.d);
+}
+
+static int finish(descent *m, int outcome)
+{
+    m->st.outcome = outcome;
+    m->st.phase = FINISHED;
+    return DESCENT_DONE;
+}
+
+/* Neither the current iterate nor the best point. */
+static int free_slot(const descent *m)
+{
+    int slot = 0;
+    while (slot == m->st.current || slot == m->st.best)
+        slot++;
+    return slot;
+}
+
+static int publish(descent *m)
+{
+    descent_state *st = &m->st;
+    st->gnorm = vec_norm(st->opt.dtype, st->opt.n, m->mem.g[st->current], st->opt.norm);
+    st->phase = DIRECTION;
+    return DESCENT_ITERATE;
+}
+
+/* Count iterates that move neither f nor the gradient beyond what was reached. */
+static int stalled(descent *m)
+{
+    descent_state *st = &m->st;
+    int flat = st->k > 0 && st->f_before - st->f[st->current] <= st->search.noise;
+    if (!flat || st->gnorm < 0.9 * st->gnorm_flat) {
+        st->stalled = 0;
+        st->gnorm_flat = st->gnorm;
+    } else {
+        st->stalled++;
+    }
+    return st->stalled >= STALLED_AFTER;
+}
+
+static int search_failed(descent *m);
+static int follow(descent *m, int reply);
+
+/* Put x + alpha d into a free slot and ask for it. */
+static int ask_trial(descent *m)
+{
+    descent_state *st = &m->st;
+    search *s = &st->search;
+    st->trial = free_slot(m);
+    st->has_g[st->trial] = 0;
+    while (!vec_step(st->opt.dtype, st->opt.n, m->mem.x[st->current], s->alpha, m->mem.d,
+                     m->mem.x[st->trial])) {
+        if (s->ntrial > 0 || !(s->alpha < 1e300))
+            return search_failed(m); /* the step is below the resolution of x */
+        s->alpha *= 10.0;
+    }
+    st->step[st->trial] = s->alpha;
+    st->phase = TRIAL_TOLD;
+    return search_wants_slope(s) ? OPTLAB_F | OPTLAB_G : OPTLAB_F;
+}
+
+static int begin_search(descent *m)
+{
+    descent_state *st = &m->st;
+    double alpha = direction_of(m)->first_trial(m);
+    st->improved = 0;
+    return follow(m, search_start(&st->search, st->f[st->current], st->dphi, alpha));
+}
+
+double newton_first_trial(const descent *m)
+{
+    const descent_state *st = &m->st;
+    double length;
+    if (st->direction.count > 0 || st->direction.given)
+        return 1.0;
+    if (st->k == 0 && st->opt.first_step > 0.0)
+        return st->opt.first_step;
+    length = st->k > 0 && st->snorm > 0.0 ? st->snorm : 1.0;
+    return length / vec_norm(st->opt.dtype, st->opt.n, m->mem.d, 2.0);
+}
+
+static int direction_told(descent *m)
+{
+    descent_state *st = &m->st;
+    const direction_row *row = direction_of(m);
+    for (;;) {
+        int want = row->advance(m);
+        if (want) {
+            st->phase = DIRECTION_TOLD;
+            return want;
+        }
+        if (st->dphi < 0.0 && isfinite(st->dphi))
+            return begin_search(m);
+        if (st->direction.count == 0 && !st->direction.given)
+            break;
+        row->reset(m);
+    }
+    if (st->dphi == 0.0 && st->gnorm == 0.0)
+        return finish(m, OPTLAB_ROUNDING);
+    /* |g|^2 over- or underflows: a unit vector does not. */
+    double norm = vec_norm(st->opt.dtype, st->opt.n, m->mem.g[st->current], 2.0);
+    vec_scale(st->opt.dtype, st->opt.n, -1.0 / norm, m->mem.g[st->current], m->mem.d);
+    st->direction.dd = 1.0;
+    st->dphi = -norm;
+    return begin_search(m);
+}
+
+/* The trial becomes the iterate. */
+static int accept(descent *m)
+{
+    descent_state *st = &m->st;
+    int from = st->current, to = st->trial;
+    st->alpha = st->step[to];
+    st->f_before = st->f[from];
+    st->current = to;
+    direction_of(m)->update(m, from, to, slope_at(m, to));
+    st->snorm = sqrt(st->direction.ss);
+    st->k++;
+    return publish(m);
+}
+
+/* A value was told: keep the best point. */
+static void note_value(descent *m)
+{
+    descent_state *st = &m->st;
+    double f = st->f[st->trial];
+    if (f == -INFINITY)
+        st->saw_minus_infinity = 1;
+    if (isfinite(f) && f < st->f[st->best]) {
+        st->best = st->trial;
+        st->improved = 1;
+    }
+}
+
+static int tell_search(descent *m)
+{
+    descent_state *st = &m->st;
+    int slot = st->trial, has_g = st->has_g[slot];
+    double dphi = has_g ? slope_at(m, slot) : NAN;
+    if (!has_g || isfinite(dphi))
+        note_value(m);
+    else if (st->best == slot) { /* its value was fine, its gradient is not */
+        st->best = st->current;
+        st->improved = 0;
+    }
+    return follow(m, search_advance(&st->search, st->f[slot], dphi, has_g));
+}
+
+/* Do what the search replied. */
+static int follow(descent *m, int reply)
+{
+    descent_state *st = &m->st;
+    switch (reply) {
+    case SEARCH_TRY:
+        return ask_trial(m);
+    case SEARCH_SLOPE:
+        st->phase = GRADIENT_TOLD;
+        return OPTLAB_G;
+    case SEARCH_ACCEPT:
+        st->expansions = 0;
+        if (st->has_g[st->trial])
+            return accept(m);
+        st->phase = ACCEPT_TOLD;
+        return OPTLAB_G;
+    default:
+        return search_failed(m);
+    }
+}
+
+/* Failure policy */
+
+static int start_probes(descent *m);
+
+static int search_failed(descent *m)
+{
+    descent_state *st = &m->st;
+    search *s = &st->search;
+    if (s->below < s->phi0 && st->improved) {
+        /* A trial met sufficient decrease: progress, though not all that was asked. */
+        st->expansions = search_expanding(s) ? st->expansions + 1 : 0;
+        if (st->expansions >= UNBOUNDED_AFTER)
+            return finish(m, OPTLAB_UNBOUNDED);
+        st->trial = st->best;
+        if (st->has_g[st->trial])
+            return accept(m);
+        st->phase = ACCEPT_TOLD;
+        return OPTLAB_G;
+    }
+    if (s->excess > s->noise && s->excess <= NOISE_MAX * fabs(s->phi0)) {
+        /* The slope accepted a trial that f refused by a hair: f is noisier than assumed. */
+        s->opt.noise = 2.0 * s->excess / fabs(s->phi0);
+        return begin_search(m);
+    }
+    if (st->direction.count > 0 || st->direction.given) {
+        direction_of(m)->reset(m);
+        return direction_told(m);
+    }
+    if (st->saw_minus_infinity)
+        return finish(m, OPTLAB_UNBOUNDED);
+    return start_probes(m);
+}
+
+/* Probes: f at x +- h u for u = -g / ||g||, h from 1e-1 to 1e-8 of the size of x. */
+
+static int ask_probe(descent *m)
+{
+    descent_state *st = &m->st;
+    int i = st->probe / 2;
+    double h = st->probe_h[i];
+    st->trial = free_slot(m);
+    st->has_g[st->trial] = 0;
+    vec_step(st->opt.dtype, st->opt.n, m->mem.x[st->current], st->probe % 2 ? -h : h,
+             m->mem.d, m->mem.x[st->trial]);
+    st->phase = PROBE_TOLD;
+    return OPTLAB_F;
+}
+
+static int start_probes(descent *m)
+{
+    descent_state *st = &m->st;
+    int dtype = st->opt.dtype;
+    int64_t n = st->opt.n;
+    const void *g = m->mem.g[st->current];
+    double norm = vec_norm(dtype, n, g, 2.0);
+    double size = vec_norm(dtype, n, m->mem.x[st->current], INFINITY);
+    vec_scale(dtype, n, -1.0 / norm, g, m->mem.d);
+    st->probe_slope = -norm;
+    st->probe = 0;
+    for (int i = 0; i < PROBES; i++)
+        st->probe_h[i] = pow(10.0, -i - 1) * (size > 0.0 ? size : 1.0);
+    return ask_probe(m);
+}
+
+/* Is a difference quotient stable between two widths, and beyond what noise can do? */
+static int settled(double wide, double narrow, double noise)
+{
+    double size = fmax(fabs(wide), fabs(narrow));
+    return isfinite(wide) && isfinite(narrow) && noise <= 0.05 * size &&
+           fabs(wide - narrow) <= 0.05 * size + noise;
+}
+
+static int diagnose(const descent *m)
+{
+    const descent_state *st = &m->st;
+    double f0 = st->f[st->current], slope = st->probe_slope;
+    double noise = fmax(st->search.noise, vec_eps(st->opt.dtype) * fabs(f0));
+    int verdict = OPTLAB_LINE_SEARCH;
+    /* From the narrowest pair of widths that noise leaves readable. */
+    for (int i = PROBES - 1; i > 0; i--) {
+        double h = st->probe_h[i], wide = st->probe_h[i - 1];
+        double plus = (st->probe_plus[i] - f0) / h, plus_wide = (st->probe_plus[i - 1] - f0) / wide;
+        double minus = (f0 - st->probe_minus[i]) / h;
+        double minus_wide = (f0 - st->probe_minus[i - 1]) / wide;
+        double error = 2.0 * noise / h;
+        double jump = fmax(fabs(plus), fabs(minus)) * h;
+        double jump_wide = fmax(fabs(plus_wide), fabs(minus_wide)) * wide;
+        if (jump > 10.0 * noise && jump > 0.5 * jump_wide && jump > 10.0 * fabs(slope) * h)
+            return OPTLAB_DISCONTINUITY; /* f differs as much across a tenth of the way */
+        if (!settled(plus_wide, plus, error) || !settled(minus_wide, minus, error))
+            continue;
+        if (fabs(plus - minus) > 0.1 * fmax(fabs(plus), fabs(minus)) + 2.0 * error)
+            return OPTLAB_DISCONTINUITY; /* the two one-sided slopes differ: a kink */
+        if (fabs(0.5 * (plus + minus) - slope) > 0.1 * fabs(slope) + error)
+            return OPTLAB_WRONG_GRADIENT;
+        return OPTLAB_ROUNDING; /* the slope is right, yet no step shows it */
+    }
+    /* No width shows any slope at all: f is flat to its last digits. */
+    double span = 0.0;
+    for (int i = 0; i < PROBES; i++)
+        span = fmax(span, fabs(slope) * st->probe_h[i] <= 1e3 * noise);
+    if (span > 0.0)
+        verdict = OPTLAB_ROUNDING;
+    return verdict;
+}
+
+static int probe_told(descent *m)
+{
+    descent_state *st = &m->st;
+    double f = st->f[st->trial];
+    note_value(m);
+    if (st->probe % 2)
+        st->probe_minus[st->probe / 2] = f;
+    else
+        st->probe_plus[st->probe / 2] = f;
+    if (++st->probe < 2 * PROBES)
+        return ask_probe(m);
+    return finish(m, st->saw_minus_infinity ? OPTLAB_UNBOUNDED : diagnose(m));
+}
+
+int descent_advance(descent *m)
+{
+    descent_state *st = &m->st;
+    switch (st->phase) {
+    case START:
+        st->phase = START_TOLD;
+        return OPTLAB_F | OPTLAB_G;
+    case START_TOLD:
+        st->f_start = st->f[0];
+        st->has_g[0] = 1;
+        if (!isfinite(st->f[0]) || !vec_all_finite(st->opt.dtype, st->opt.n, m->mem.g[0]))
+            return finish(m, OPTLAB_NONFINITE_START);
+        return publish(m);
+    case DIRECTION:
+        if (stalled(m))
+            return finish(m, OPTLAB_ROUNDING);
+        return direction_told(m);
+    case DIRECTION_TOLD:
+        return direction_told(m);
+    case TRIAL_TOLD:
+        st->has_g[st->trial] = search_wants_slope(&st->search);
+        return tell_search(m);
+    case GRADIENT_TOLD:
+        st->has_g[st->trial] = 1;
+        return tell_search(m);
+    case ACCEPT_TOLD:
+        st->has_g[st->trial] = 1;
+        if (isfinite(slope_at(m, st->trial)))
+            return accept(m);
+        return tell_search(m);
+    case PROBE_TOLD:
+        return probe_told(m);
+    default:
+        return DESCENT_DONE;
+    }
+}

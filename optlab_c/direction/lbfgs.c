@@ -1,0 +1,171 @@
+/* L-BFGS: d = -H g with H built from the last m pairs and H0 = gamma I, gamma = s'y/y'y
+ * of the newest pair.
+ *
+ * The two loops of Nocedal & Wright 2006, algorithm 7.4, regrouped into three passes
+ * over the pairs. With R the upper triangle of S'Y (rows and columns in time order):
+ *   1.  b = S g               and the newest column of R, S y   (reads S)
+ *       R a = b               what the first loop solves, newest pair first
+ *   2.  r = gamma (g - Y'a)   and Y r                           (reads Y once)
+ *       R'c = diag(R) a - Y r - ...  the second loop, oldest pair first
+ *   3.  d = -(r + S'c)        with d'd and g'd                  (reads S)
+ * That is 3 m n numbers from memory, where the loops read 4 m n; the vectors g and r
+ * are formed as the loops form them, so no accuracy is given up.
+ *
+ * Pairs sit in a ring of m rows. y may be corrected with function values (Zhang, Deng &
+ * Chen 1999, eq. 2.10): y + theta s / s's, theta = 6 (f - f+) + 3 (g + g+)'s. */
+#include <math.h>
+#include <string.h>
+
+#include "../descent.h"
+#include "../real.h"
+#include "../vec.h"
+
+#define REAL double
+#define NAMED(name) name##_f64
+#include "lbfgs_kernels.h"
+#undef REAL
+#undef NAMED
+
+#define REAL float
+#define NAMED(name) name##_f32
+#include "lbfgs_kernels.h"
+#undef REAL
+#undef NAMED
+
+/* Rows start on a cache line. */
+static int64_t stride(const descent_options *opt)
+{
+    int64_t line = ARENA_ALIGN / (int64_t)vec_bytes(opt->dtype, 1);
+    return (opt->n + line - 1) / line * line;
+}
+
+static void *row_of(const descent *m, void *rows, int64_t row)
+{
+    return (char *)rows + vec_bytes(m->st.opt.dtype, row * stride(&m->st.opt));
+}
+
+void lbfgs_bind(descent *m, arena *a)
+{
+    const descent_options *opt = &m->st.opt;
+    int64_t pairs = opt->maxcor;
+    m->mem.S = arena_take(a, vec_bytes(opt->dtype, pairs * stride(opt)));
+    m->mem.Y = arena_take(a, vec_bytes(opt->dtype, pairs * stride(opt)));
+    m->mem.R = arena_take(a, pairs * pairs * sizeof(double));
+    m->mem.coef = arena_take(a, 3 * pairs * sizeof(double));
+}
+
+void lbfgs_reset(descent *m)
+{
+    direction_state *dir = &m->st.direction;
+    dir->count = dir->pairs = 0;
+    dir->head = -1;
+    dir->gamma = 1.0;
+}
+
+/* The row of the pair made `age` updates before the newest. */
+static int64_t ring(const descent *m, int64_t age)
+{
+    int64_t row = m->st.direction.head - age;
+    return row < 0 ? row + m->st.opt.maxcor : row;
+}
+
+/* out = sign H v; returns what the last pass found. */
+static void product(descent *m, const void *v, int newest, double sign, void *out,
+                    double *out_out, double *v_out)
+{
+    const descent_state *st = &m->st;
+    const direction_state *dir = &st->direction;
+    int64_t n = st->opt.n, ld = stride(&st->opt), max = st->opt.maxcor;
+    int64_t pairs = dir->pairs, rows = dir->count < max ? dir->head + 1 : max;
+    double *R = m->mem.R, *a = m->mem.coef, *b = a + max, *column = b + max;
+
+    const void *y = newest ? row_of(m, m->mem.Y, dir->head) : NULL;
+    DISPATCH(st->opt.dtype, rows_dot, n, ld, rows, m->mem.S, v, y, b, column);
+    if (newest)
+        for (int64_t j = 0; j < rows; j++)
+            R[j * max + dir->head] = column[j];
+
+    memset(a, 0, rows * sizeof *a);
+    for (int64_t age = 0; age < pairs; age++) { /* newest first */
+        int64_t i = ring(m, age);
+        double sum = b[i];
+        for (int64_t newer = 0; newer < age; newer++) {
+            int64_t j = ring(m, newer);
+            sum += R[i * max + j] * a[j]; /* a holds minus the two-loop alphas */
+        }
+        a[i] = -sum / R[i * max + i];
+    }
+    memcpy(column, a, rows * sizeof *a);
+    DISPATCH(st->opt.dtype, rows_reduce, n, ld, rows, m->mem.Y, v, dir->gamma, a, out, b);
+    memset(a, 0, rows * sizeof *a);
+    for (int64_t age = pairs - 1; age >= 0; age--) { /* oldest first */
+        int64_t i = ring(m, age);
+        double sum = b[i];
+        for (int64_t older = pairs - 1; older > age; older--) {
+            int64_t j = ring(m, older);
+            sum += R[j * max + i] * a[j];
+        }
+        a[i] = -column[i] - sum / R[i * max + i];
+    }
+    DISPATCH(st->opt.dtype, rows_expand, n, ld, rows, m->mem.S, a, sign, out, v, out_out,
+             v_out);
+}
+
+int lbfgs_advance(descent *m)
+{
+    descent_state *st = &m->st;
+    const void *g = m->mem.g[st->current];
+    if (st->direction.pairs == 0)
+        return steepest_advance(m);
+    product(m, g, 1, -1.0, m->mem.d, &st->direction.dd, &st->dphi);
+    return 0;
+}
+
+/* theta / s's, where f is resolved well enough to tell; see the head of this file. */
+static double correction(const descent *m, int from, int to, double dphi_to, double ss)
+{
+    const descent_state *st = &m->st;
+    double slopes = st->alpha * (st->dphi + dphi_to); /* (g + g+)'s */
+    double sy = st->alpha * (dphi_to - st->dphi);
+    double theta = 6.0 * (st->f[from] - st->f[to]) + 3.0 * slopes;
+    if (!st->opt.corrected || 6.0 * st->search.noise > 0.01 * sy || !(theta > -0.5 * sy))
+        return 0.0;
+    return theta / ss;
+}
+
+void lbfgs_update(descent *m, int from, int to, double dphi_to)
+{
+    descent_state *st = &m->st;
+    direction_state *dir = &st->direction;
+    int64_t max = st->opt.maxcor;
+    double ss = st->alpha * st->alpha * dir->dd;
+    int64_t row = (dir->head + 1) % max;
+    pair_products pair = vec_pair(
+        st->opt.dtype, st->opt.n, m->mem.x[to], m->mem.x[from], m->mem.g[to],
+        m->mem.g[from], correction(m, from, to, dphi_to, ss),
+        row_of(m, m->mem.S, row), row_of(m, m->mem.Y, row));
+    dir->ss = pair.ss;
+    dir->sy = pair.sy;
+    dir->yy = pair.yy;
+    if (!direction_keeps(&pair)) {
+        if (dir->pairs == max)
+            dir->pairs--; /* the row held the oldest pair */
+        return;
+    }
+    dir->head = row;
+    dir->count++;
+    if (dir->pairs < max)
+        dir->pairs++;
+    dir->gamma = pair.sy / pair.yy;
+}
+
+void lbfgs_apply(descent *m, const void *v, void *out)
+{
+    double unused;
+    product(m, v, 0, 1.0, out, &unused, &unused);
+}
+
+const void *lbfgs_pair(const descent *m, int64_t age, int which)
+{
+    return row_of(m, which ? m->mem.Y : m->mem.S, ring(m, age));
+}

@@ -1,0 +1,81 @@
+#include "loop.h"
+
+#include <time.h>
+
+static const double LOOP_POLL_SECONDS = 0.05;
+
+static double seconds(void)
+{
+    struct timespec now;
+#ifdef CLOCK_MONOTONIC_COARSE /* milliseconds are enough, and it is several times cheaper */
+    clock_gettime(CLOCK_MONOTONIC_COARSE, &now);
+#else
+    timespec_get(&now, TIME_UTC);
+#endif
+    return (double)now.tv_sec + 1e-9 * (double)now.tv_nsec;
+}
+
+static int interrupted(loop *run)
+{
+    if (run->poll == NULL)
+        return 0;
+    double now = seconds();
+    if (now - run->last_poll < LOOP_POLL_SECONDS)
+        return 0;
+    run->last_poll = now;
+    return run->poll();
+}
+
+static int evaluate(loop *run, int want, optlab_point *point)
+{
+    if (interrupted(run))
+        return OPTLAB_ABORTED;
+    if (run->objective->eval(run->objective->ctx, want, point) != 0)
+        return OPTLAB_ABORTED;
+    run->counts.nfev += (want & OPTLAB_F) != 0;
+    run->counts.njev += (want & OPTLAB_G) != 0;
+    run->counts.nhev += (want & (OPTLAB_HV | OPTLAB_H)) != 0;
+    return 0;
+}
+
+int loop_run(loop *run)
+{
+    descent *m = run->machine;
+    for (;;) {
+        int want = descent_advance(m), status;
+        if (want > 0) {
+            if ((want & OPTLAB_F) && run->counts.nfev >= run->stop.maxfun)
+                return OPTLAB_MAXFUN;
+            optlab_point point = {.x = descent_x(m), .f = descent_f(m), .g = descent_g(m)};
+            if (evaluate(run, want, &point) != 0)
+                return OPTLAB_ABORTED;
+            if (want & OPTLAB_F)
+                descent_tell(m, point.f);
+        } else if (want == DESCENT_ITERATE) {
+            /* The observer sees the last iterate, too. */
+            if (run->observe && (status = run->observe(run->observe_ctx, m)) != 0)
+                return status;
+            status = stop_at_iterate(&run->stop, m);
+            if (status != OPTLAB_RUNNING)
+                return status;
+        } else {
+            return m->st.outcome;
+        }
+    }
+}
+
+int loop_complete_result(loop *run)
+{
+    descent *m = run->machine;
+    int slot = descent_result(m);
+    if (m->st.has_g[slot] || m->st.outcome == OPTLAB_NONFINITE_START)
+        return 0;
+    optlab_point point = {.x = m->mem.x[slot], .f = m->st.f[slot], .g = m->mem.g[slot]};
+    if (evaluate(run, OPTLAB_G, &point) != 0)
+        return OPTLAB_ABORTED;
+    if (vec_all_finite(m->st.opt.dtype, m->st.opt.n, point.g))
+        m->st.has_g[slot] = 1;
+    else
+        m->st.best = m->st.current; /* fine in value, yet no point to return */
+    return 0;
+}
