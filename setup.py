@@ -40,16 +40,14 @@ def extension(name, *sources):
     )
 
 
-searches = list((CORE / "linesearch").glob("*.c"))
 extensions = [
     extension(
         "machine",
         *CORE.glob("*.c"),
         *(CORE / "direction").glob("*.c"),
-        *searches,
+        *(CORE / "linesearch").glob("*.c"),
     ),
     extension("callables"),
-    extension("search", *searches),
     extension("objectives", *(CORE / "objectives").glob("*.c")),
     extension("config"),
 ]

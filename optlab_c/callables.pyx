@@ -121,6 +121,21 @@ cdef class PythonObjective:
         )
         return self.array
 
+    def value(self, x):
+        """f(x)."""
+        cdef double f = 0.0
+        cdef cnp.ndarray vector = np.ascontiguousarray(x, np.float64)
+        self.evaluate(OPTLAB_F, cnp.PyArray_DATA(vector), &f, NULL)
+        return f
+
+    def gradient(self, x):
+        """The gradient at x."""
+        cdef double f = 0.0
+        cdef cnp.ndarray vector = np.ascontiguousarray(x, np.float64)
+        cdef cnp.ndarray g = np.empty(self.n)
+        self.evaluate(OPTLAB_G, cnp.PyArray_DATA(vector), &f, cnp.PyArray_DATA(g))
+        return g
+
     cdef bint untouched(self) noexcept:
         """Whether the callee left the shape and the flags of its array alone."""
         array = <cnp.ndarray>self.array

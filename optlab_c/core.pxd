@@ -23,6 +23,7 @@ cdef extern from "linesearch/linesearch.h" nogil:
         search_options opt
         double phi0
         double alpha
+        double alpha_max
         double noise
         int ntrial
 

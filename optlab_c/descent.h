@@ -58,7 +58,7 @@ typedef struct direction_state {
     int64_t pairs; /* l-bfgs: rows in use */
     double gamma;  /* H0 = gamma I */
     int given;     /* bfgs: started from a given inverse Hessian */
-    int pending;   /* bfgs: a rank-2 update waits for the next pass */
+    int pending;   /* the newest update waits for the next pass over memory */
     double dd;     /* d'd */
     double ss, sy, yy; /* of the newest pair */
 } direction_state;

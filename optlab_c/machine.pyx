@@ -46,8 +46,14 @@ from optlab_c.core cimport (
     loop_run,
     memory_give_back,
     memory_take,
+    SEARCH_ACCEPT,
+    SEARCH_TRY,
+    search,
+    search_advance,
     search_options,
+    search_reset,
     search_rows,
+    search_start,
     stop_tests,
     vec_bytes,
     vec_norm,
@@ -94,6 +100,45 @@ cdef class Settings:
         self.stop = stop_tests(
             gtol=gtol, ftol=ftol, xrtol=xrtol, maxiter=maxiter, maxfun=maxfun
         )
+
+
+@cython.final
+cdef class Search:
+    """A line search alone: numbers in, numbers out.
+
+    `start` and `tell` return the next trial alpha, or None when the search has ended;
+    then `accepted` tells how, and `alpha` is the last trial.
+    """
+
+    cdef search s
+    cdef int reply
+
+    def __init__(self, Settings settings not None, double alpha_max):
+        search_reset(&self.s, &settings.descent.search)
+        self.s.alpha_max = alpha_max
+
+    def start(self, double phi0, double dphi0, double alpha):
+        """Begin at phi(0) with the slope phi'(0) < 0; the first trial is alpha."""
+        self.reply = search_start(&self.s, phi0, dphi0, alpha)
+        return self.s.alpha
+
+    def tell(self, double phi, double dphi):
+        """Tell phi and its slope at the trial."""
+        self.reply = search_advance(&self.s, phi, dphi, 1)
+        return self.s.alpha if self.reply == SEARCH_TRY else None
+
+    @property
+    def accepted(self):
+        return self.reply == SEARCH_ACCEPT
+
+    @property
+    def alpha(self):
+        return self.s.alpha
+
+    @property
+    def noise(self):
+        """Differences of phi below this carry no information."""
+        return self.s.noise
 
 
 cdef int poll_signals() noexcept with gil:

@@ -59,6 +59,7 @@ void lbfgs_reset(descent *m)
     direction_state *dir = &m->st.direction;
     dir->count = dir->pairs = 0;
     dir->head = -1;
+    dir->pending = 0;
     dir->gamma = 1.0;
 }
 
@@ -70,20 +71,21 @@ static int64_t ring(const descent *m, int64_t age)
 }
 
 /* out = sign H v; returns what the last pass found. */
-static void product(descent *m, const void *v, int newest, double sign, void *out,
-                    double *out_out, double *v_out)
+static void product(descent *m, const void *v, double sign, void *out, double *out_out,
+                    double *v_out)
 {
     const descent_state *st = &m->st;
-    const direction_state *dir = &st->direction;
+    direction_state *dir = &m->st.direction;
     int64_t n = st->opt.n, ld = stride(&st->opt), max = st->opt.maxcor;
     int64_t pairs = dir->pairs, rows = dir->count < max ? dir->head + 1 : max;
     double *R = m->mem.R, *a = m->mem.coef, *b = a + max, *column = b + max;
 
-    const void *y = newest ? row_of(m, m->mem.Y, dir->head) : NULL;
+    const void *y = dir->pending ? row_of(m, m->mem.Y, dir->head) : NULL;
     DISPATCH(st->opt.dtype, rows_dot, n, ld, rows, m->mem.S, v, y, b, column);
-    if (newest)
+    if (dir->pending)
         for (int64_t j = 0; j < rows; j++)
             R[j * max + dir->head] = column[j];
+    dir->pending = 0;
 
     memset(a, 0, rows * sizeof *a);
     for (int64_t age = 0; age < pairs; age++) { /* newest first */
@@ -117,7 +119,7 @@ int lbfgs_advance(descent *m)
     const void *g = m->mem.g[st->current];
     if (st->direction.pairs == 0)
         return steepest_advance(m);
-    product(m, g, 1, -1.0, m->mem.d, &st->direction.dd, &st->dphi);
+    product(m, g, -1.0, m->mem.d, &st->direction.dd, &st->dphi);
     return 0;
 }
 
@@ -153,6 +155,7 @@ void lbfgs_update(descent *m, int from, int to, double dphi_to)
         return;
     }
     dir->head = row;
+    dir->pending = 1;
     dir->count++;
     if (dir->pairs < max)
         dir->pairs++;
@@ -162,7 +165,7 @@ void lbfgs_update(descent *m, int from, int to, double dphi_to)
 void lbfgs_apply(descent *m, const void *v, void *out)
 {
     double unused;
-    product(m, v, 0, 1.0, out, &unused, &unused);
+    product(m, v, 1.0, out, &unused, &unused);
 }
 
 const void *lbfgs_pair(const descent *m, int64_t age, int which)

@@ -24,6 +24,7 @@ void search_reset(search *s, const search_options *opt)
 {
     memset(s, 0, sizeof *s);
     s->opt = *opt;
+    s->alpha_max = INFINITY;
 }
 
 int search_start(search *s, double phi0, double dphi0, double alpha)
@@ -43,7 +44,9 @@ int search_start(search *s, double phi0, double dphi0, double alpha)
     s->limit = INFINITY;
     s->below = phi0;
     s->excess = INFINITY;
-    return row->start ? row->start(s) : SEARCH_TRY;
+    int reply = row->start ? row->start(s) : SEARCH_TRY;
+    s->alpha = fmin(s->alpha, s->alpha_max);
+    return reply;
 }
 
 int search_advance(search *s, double phi, double dphi, int has_slope)
@@ -69,6 +72,13 @@ int search_advance(search *s, double phi, double dphi, int has_slope)
         reply = row->advance(s, &t);
         if (reply == SEARCH_TRY && s->alpha >= s->limit)
             s->alpha = s->inside + SHRINK * (s->limit - s->inside);
+        if (reply == SEARCH_TRY && s->alpha > s->alpha_max) {
+            if (t.alpha == s->alpha_max) {
+                s->alpha = t.alpha;
+                return SEARCH_ACCEPT;
+            }
+            s->alpha = s->alpha_max;
+        }
     }
     s->ntrial++;
     if (reply == SEARCH_TRY && (s->ntrial >= s->opt.maxls || s->alpha == t.alpha))

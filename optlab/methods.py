@@ -1,0 +1,145 @@
+"""The methods and line searches: one row each.
+
+Whoever adds a method or a search adds its row here; validation, documentation, tests,
+`python -m optlab compare` and the benchmarks are parametrised over these tables.
+"""
+
+from dataclasses import dataclass, fields
+
+from optlab import options as opt
+
+
+@dataclass(frozen=True)
+class LineSearch:
+    """A line search that `options={"line_search": name}` chooses."""
+
+    name: str
+    options: type[opt.LineSearch]
+    summary: str
+
+
+@dataclass(frozen=True)
+class Method:
+    """A method that `optlab.minimize(method=name)` chooses.
+
+    Attributes
+    ----------
+    name : str
+    direction : str
+        The part of the compiled machine; a key of `optlab_c.machine.DIRECTIONS`.
+    line_search : str
+        The default; a key of LINE_SEARCHES.
+    inverse : {"dense", "operator", None}
+        What `result.hess_inv` is.
+    options : tuple of Group
+        The method's own options.
+    summary : str
+    """
+
+    name: str
+    direction: str
+    line_search: str
+    inverse: str | None
+    options: tuple[type[opt.Group], ...]
+    summary: str
+
+
+LINE_SEARCHES = {
+    row.name: row
+    for row in (
+        LineSearch("fixed", opt.Fixed, "a fixed step length"),
+        LineSearch("armijo", opt.Armijo, "sufficient decrease, by backtracking"),
+        LineSearch("wolfe", opt.Wolfe, "weak Wolfe conditions, by cubic steps"),
+        LineSearch(
+            "strong-wolfe", opt.StrongWolfe, "strong Wolfe conditions, Moré & Thuente"
+        ),
+        LineSearch(
+            "hager-zhang", opt.HagerZhang, "approximate Wolfe conditions, Hager & Zhang"
+        ),
+        LineSearch("exact", opt.Exact, "the minimiser along the direction"),
+        LineSearch(
+            "nonmonotone", opt.Nonmonotone, "decrease on average, Zhang & Hager"
+        ),
+    )
+}
+
+METHODS = {
+    row.name: row
+    for row in (
+        Method(
+            "gd",
+            "steepest",
+            "nonmonotone",
+            None,
+            (opt.Steepest,),
+            "gradient descent, with Barzilai-Borwein steps by default",
+        ),
+        Method(
+            "bfgs",
+            "bfgs",
+            "wolfe",
+            "dense",
+            (opt.BFGS,),
+            "BFGS with its first matrix rescaled at every step; n up to a few thousand",
+        ),
+        Method(
+            "l-bfgs",
+            "l-bfgs",
+            "wolfe",
+            "operator",
+            (opt.LBFGS,),
+            "limited-memory BFGS; any n",
+        ),
+    )
+}
+
+
+def _plain(name: str) -> str:
+    """A name free of case, hyphens, underscores and blanks."""
+    return name.lower().replace("-", "").replace("_", "").replace(" ", "")
+
+
+_METHOD_OF = {_plain(name): row for name, row in METHODS.items()}
+_SEARCH_OF = {_plain(name): row for name, row in LINE_SEARCHES.items()}
+
+
+def find_method(name: object) -> Method:
+    """The row of a method, by a name free of case and hyphens.
+
+    Raises
+    ------
+    TypeError
+        If `name` is no string.
+    ValueError
+        If there is no such method; the nearest name is suggested.
+
+    Examples
+    --------
+    >>> from optlab.methods import find_method
+    >>> find_method("L_BFGS").name
+    'l-bfgs'
+    """
+    return _row(name, "method", _METHOD_OF, METHODS)  # type: ignore[return-value]
+
+
+def find_line_search(name: object) -> LineSearch:
+    """The row of a line search, by a name free of case and hyphens."""
+    return _row(name, "line_search", _SEARCH_OF, LINE_SEARCHES)  # type: ignore[return-value]
+
+
+def _row(name: object, what: str, plain: dict, rows: dict) -> object:  # type: ignore[type-arg]
+    if not isinstance(name, str):
+        raise TypeError(f"{what} must be a string, got {name!r}")
+    row = plain.get(_plain(name))
+    if row is None:
+        raise ValueError(f"unknown {what} {name!r}{opt.suggestion(name, rows)}")
+    return row
+
+
+def known_options() -> frozenset[str]:
+    """Every option that some method or line search knows, here or in SciPy."""
+    groups: list[type[opt.Group]] = [opt.Common]
+    groups += [group for row in METHODS.values() for group in row.options]
+    groups += [row.options for row in LINE_SEARCHES.values()]
+    names = {item.name for group in groups for item in fields(group)}
+    return frozenset(names | {"line_search"} | opt.SCIPY_ONLY)

@@ -1,0 +1,83 @@
+"""What happens at every iterate: the user's callback, the history, the list of iterates."""
+
+import inspect
+from collections.abc import Callable
+from time import perf_counter
+from typing import Any
+
+import numpy as np
+
+from optlab.options import Common
+from optlab.result import OptimizeResult, Status
+from optlab_c.machine import Machine
+
+FIELDS = ("f", "gnorm", "alpha", "nfev", "seconds")
+
+
+class Observer:
+    """Called by the machine at every iterate, the start included."""
+
+    def __init__(self, callback: Callable[..., Any] | None, common: Common) -> None:
+        self.callback = callback
+        self.wants_result = callback is not None and _wants_result(callback)
+        self.rows: list[tuple[float, ...]] | None = [] if common.history else None
+        self.iterates: list[np.ndarray] | None = [] if common.return_all else None
+        self.began = perf_counter()
+
+    @classmethod
+    def of(
+        cls, callback: Callable[..., Any] | None, common: Common
+    ) -> "Observer | None":
+        """An observer, if there is anything to observe."""
+        if callback is None and not (common.history or common.return_all):
+            return None
+        return cls(callback, common)
+
+    def __call__(self, machine: Machine) -> int:
+        if self.iterates is not None:
+            self.iterates.append(machine.x)
+        if self.rows is not None:
+            self.rows.append(
+                (
+                    machine.f,
+                    machine.gnorm,
+                    machine.alpha,
+                    machine.nfev,
+                    perf_counter() - self.began,
+                )
+            )
+        if self.callback is None or machine.k == 0:
+            return 0
+        try:
+            if self.wants_result:
+                self.callback(
+                    intermediate_result=OptimizeResult(
+                        x=machine.x,
+                        fun=machine.f,
+                        jac=machine.g,
+                        nit=machine.k,
+                        nfev=machine.nfev,
+                    )
+                )
+            else:
+                self.callback(machine.x)
+        except StopIteration:
+            return int(Status.CALLBACK)
+        return 0
+
+    def finish(self, result: OptimizeResult) -> None:
+        """Add what was kept."""
+        if self.iterates is not None:
+            result["allvecs"] = self.iterates
+        if self.rows is not None:
+            columns = np.array(self.rows, dtype=float).reshape(-1, len(FIELDS)).T
+            result["history"] = dict(zip(FIELDS, columns, strict=True))
+
+
+def _wants_result(callback: Callable[..., Any]) -> bool:
+    """SciPy's rule: the one parameter is called `intermediate_result`."""
+    try:
+        parameters = inspect.signature(callback).parameters
+    except (TypeError, ValueError):  # some built-in callables have no signature
+        return False
+    return set(parameters) == {"intermediate_result"}

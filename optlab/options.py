@@ -1,0 +1,302 @@
+"""Options: frozen dataclasses that validate themselves, one for each part.
+
+A method's options are those of the groups that its row in `optlab.methods` names, and of
+its line search. Names are SciPy's wherever SciPy has one. Every field carries its check,
+so a bad value is refused, by name, before anything is evaluated.
+"""
+
+import math
+import numbers
+import os
+import sys
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field, fields
+from difflib import get_close_matches
+from typing import Any
+
+import numpy as np
+
+Check = Callable[[str, Any], Any]
+
+
+def real(name: str, value: Any) -> float:
+    """A real number that is not NaN; a TypeError or ValueError naming it otherwise."""
+    if isinstance(value, (bool, np.bool_)) or not isinstance(value, numbers.Real):
+        raise TypeError(f"{name} must be a real number, got {value!r}")
+    if math.isnan(value):
+        raise ValueError(f"{name} must not be NaN")
+    return float(value)
+
+
+def not_negative(name: str, value: Any) -> float:
+    """A real number >= 0."""
+    number = real(name, value)
+    if number < 0:
+        raise ValueError(f"{name} must not be negative, got {value!r}")
+    return number
+
+
+def positive(name: str, value: Any) -> float:
+    """A finite real number > 0."""
+    number = real(name, value)
+    if not 0 < number < math.inf:
+        raise ValueError(f"{name} must be positive and finite, got {value!r}")
+    return number
+
+
+def fraction(name: str, value: Any) -> float:
+    """A real number strictly between 0 and 1."""
+    number = real(name, value)
+    if not 0 < number < 1:
+        raise ValueError(f"{name} must lie between 0 and 1, got {value!r}")
+    return number
+
+
+def share(name: str, value: Any) -> float:
+    """A real number from 0 to 1, both included."""
+    number = real(name, value)
+    if not 0 <= number <= 1:
+        raise ValueError(f"{name} must lie from 0 to 1, got {value!r}")
+    return number
+
+
+def above_one(name: str, value: Any) -> float:
+    """A finite real number > 1."""
+    number = real(name, value)
+    if not 1 < number < math.inf:
+        raise ValueError(f"{name} must be greater than 1, got {value!r}")
+    return number
+
+
+def integer(least: int) -> Check:
+    """An integer >= `least`; a float without a fraction counts, as it does in SciPy."""
+
+    def check(name: str, value: Any) -> int:
+        if real(name, value) == math.inf:
+            return NO_LIMIT
+        if value != int(value):
+            raise ValueError(f"{name} must be an integer, got {value!r}")
+        if value < least:
+            raise ValueError(f"{name} must be at least {least}, got {value!r}")
+        return min(int(value), NO_LIMIT)
+
+    return check
+
+
+def flag(name: str, value: Any) -> bool:
+    """True or False."""
+    if not isinstance(value, (bool, np.bool_, int)):
+        raise TypeError(f"{name} must be True or False, got {value!r}")
+    return bool(value)
+
+
+def one_of(*choices: str) -> Check:
+    """One of the strings."""
+
+    def check(name: str, value: Any) -> str:
+        if value not in choices:
+            raise ValueError(f"{name} must be one of {choices}, got {value!r}")
+        return str(value)
+
+    return check
+
+
+def optional(check: Check) -> Check:
+    """None, or what `check` takes."""
+    return lambda name, value: None if value is None else check(name, value)
+
+
+def positive_array(name: str, value: Any) -> np.ndarray:
+    """One positive step, or one for each unknown."""
+    array = np.atleast_1d(np.asarray(value))
+    if array.dtype.kind not in "fiu" or array.ndim != 1:
+        raise TypeError(f"{name} must be a real number or a vector, got {value!r}")
+    if not (np.isfinite(array).all() and (array > 0).all()):
+        raise ValueError(f"{name} must be positive and finite, got {value!r}")
+    return np.ascontiguousarray(array, dtype=np.float64)
+
+
+def square_matrix(name: str, value: Any) -> np.ndarray:
+    """A finite real square matrix, symmetric up to rounding."""
+    array = np.asarray(value)
+    if array.dtype.kind not in "fiu":
+        raise TypeError(f"{name} must be a real matrix, got dtype {array.dtype}")
+    if array.ndim != 2 or array.shape[0] != array.shape[1]:
+        raise ValueError(f"{name} must be a square matrix, got shape {array.shape}")
+    if not np.isfinite(array).all():
+        raise ValueError(f"{name} must be finite")
+    if not np.allclose(array, array.T):
+        raise ValueError(f"{name} must be symmetric")
+    return np.ascontiguousarray(array, dtype=np.float64)
+
+
+NO_LIMIT = 2**62
+
+
+def option(default: Any, check: Check) -> Any:
+    """A dataclass field with the check of its value."""
+    return field(default=default, metadata={"check": check})
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Group:
+    """A group of options: every field is checked when it is made."""
+
+    def __post_init__(self) -> None:
+        for item in fields(self):
+            value = item.metadata["check"](item.name, getattr(self, item.name))
+            object.__setattr__(self, item.name, value)
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Common(Group):
+    """What every method takes."""
+
+    gtol: float = option(1e-5, not_negative)
+    norm: float = option(math.inf, real)
+    ftol: float = option(0.0, not_negative)
+    xrtol: float = option(0.0, not_negative)
+    maxiter: int | None = option(None, optional(integer(0)))
+    maxfun: int | None = option(None, optional(integer(1)))
+    first_step: float | None = option(None, optional(positive))
+    dtype: str | None = option(None, optional(one_of("float32", "float64")))
+    eps: np.ndarray | None = option(None, optional(positive_array))
+    finite_diff_rel_step: np.ndarray | None = option(None, optional(positive_array))
+    disp: bool = option(False, flag)
+    return_all: bool = option(False, flag)
+    history: bool = option(False, flag)
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Steepest(Group):
+    """Gradient descent: how the first trial of a search is chosen."""
+
+    step: str = option("bb1", one_of("bb1", "bb2", "previous", "unit"))
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class BFGS(Group):
+    """BFGS: where the inverse Hessian starts."""
+
+    hess_inv0: np.ndarray | None = option(None, optional(square_matrix))
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class LBFGS(Group):
+    """L-BFGS: how many pairs are kept, and whether function values correct them."""
+
+    maxcor: int | None = option(None, optional(integer(1)))
+    corrected: bool = option(True, flag)
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class LineSearch(Group):
+    """What every line search takes."""
+
+    maxls: int = option(20, integer(1))
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Fixed(LineSearch):
+    """The same step length at every iteration."""
+
+    step_length: float = option(1.0, positive)
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Armijo(LineSearch):
+    """Sufficient decrease."""
+
+    c1: float = option(1e-4, fraction)
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Nonmonotone(Armijo):
+    """Sufficient decrease against an average of the past."""
+
+    eta: float = option(0.85, share)
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Wolfe(LineSearch):
+    """Sufficient decrease and curvature."""
+
+    c1: float = option(1e-4, fraction)
+    c2: float = option(0.9, fraction)
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        if not self.c1 < self.c2:
+            raise ValueError(f"c1 must be less than c2, got {self.c1} and {self.c2}")
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class StrongWolfe(Wolfe):
+    """Both, with the curvature condition on both sides."""
+
+    xtol: float = option(1e-14, not_negative)
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class HagerZhang(Wolfe):
+    """The constants of CG_DESCENT (Hager & Zhang 2006, section 5)."""
+
+    maxls: int = option(50, integer(1))
+    c1: float = option(0.1, fraction)
+    expansion: float = option(5.0, above_one)
+    theta: float = option(0.5, fraction)
+    shrinkage: float = option(0.66, fraction)
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        if not self.c1 < 0.5:
+            raise ValueError(f"c1 must be less than 1/2, got {self.c1}")
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Exact(LineSearch):
+    """The minimiser along the direction."""
+
+    maxls: int = option(60, integer(1))
+    slope_tol: float = option(1e-9, fraction)
+
+
+def split(
+    given: Mapping[str, Any], groups: tuple[type[Group], ...], known: frozenset[str]
+) -> tuple[list[Group], tuple[str, ...]]:
+    """Make each group from the options that are its own.
+
+    Also returns the names that only other methods know (`known`), for a warning; any
+    other name is refused with the nearest known one.
+    """
+    names = [{item.name for item in fields(group)} for group in groups]
+    own = set().union(*names)
+    for name in given.keys() - own - known:
+        raise ValueError(f"unknown option {name!r}{suggestion(name, own | known)}")
+    made = [
+        group(**{name: given[name] for name in mine & given.keys()})
+        for group, mine in zip(groups, names, strict=True)
+    ]
+    return made, tuple(sorted(given.keys() - own))
+
+
+def suggestion(name: object, names: Any) -> str:
+    """'; did you mean ...?' where there is something near."""
+    near = get_close_matches(str(name).lower(), list(names), n=1)
+    return f"; did you mean {near[0]!r}?" if near else f"; known are {sorted(names)}"
+
+
+def stack_level() -> int:
+    """The stack level of whoever called optlab, for warnings."""
+    home, level, frame = os.path.dirname(__file__), 1, sys._getframe(1)
+    while frame.f_back is not None and frame.f_code.co_filename.startswith(home):
+        frame, level = frame.f_back, level + 1
+    return level
+
+
+# Options of SciPy's methods that have no counterpart here: they only warn.
+SCIPY_ONLY = frozenset(
+    "adaptive bracket catol direc fatol initial_simplex iprint maxfev maxCGit mesg_num "
+    "minfev rescale rhobeg scale stepmx tol workers xatol xtol offset accuracy "
+    "initial_trust_radius max_trust_radius inexact verbose".split()
+)

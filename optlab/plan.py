@@ -1,0 +1,128 @@
+"""From a method's row and the user's options to the settings of a run.
+
+Plans are cached: the thousandth run with the same options pays for a look-up only.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import lru_cache
+from typing import Any
+from warnings import warn
+
+import numpy as np
+from scipy.optimize import OptimizeWarning
+
+from optlab.evaluate import DIFFERENCES, Objective
+from optlab.methods import Method, find_line_search, known_options
+from optlab.options import NO_LIMIT, Common, split, stack_level
+from optlab_c.machine import Settings
+
+# f is taken as resolved to this many units in its last place, until it proves noisier.
+NOISE_ULPS = 100.0
+
+
+@dataclass(frozen=True, eq=False)
+class Plan:
+    """Everything about a run but its start and its objective."""
+
+    row: Method
+    n: int
+    dtype: np.dtype
+    common: Common
+    settings: Settings
+    hess_inv0: np.ndarray | None
+    ignored: tuple[str, ...]  # options of other methods
+
+
+def plan_run(
+    row: Method, objective: Objective, n: int, given: Mapping[str, Any] | None
+) -> Plan:
+    """The plan for these options; errors name the option."""
+    if given is not None and not isinstance(given, Mapping):
+        raise TypeError(f"options must be a dict, got {type(given).__name__}")
+    differences = objective.mode in DIFFERENCES
+    items = tuple(given.items()) if given else ()
+    try:
+        plan = _cached(row, n, objective.dtype, differences, items, _types(items))
+    except TypeError:  # an option that cannot be hashed: an array, or a mistake
+        plan = _plan(row, n, objective.dtype, differences, dict(items))
+    for name in plan.ignored:
+        warn(
+            f"option {name!r} has no meaning for method {row.name!r} and is ignored",
+            OptimizeWarning,
+            stacklevel=stack_level(),
+        )
+    return plan
+
+
+def _types(items: tuple[tuple[str, Any], ...]) -> tuple[type, ...]:
+    """1, 1.0 and True are equal as keys, but not all of them are valid."""
+    return tuple(type(value) for _, value in items)
+
+
+@lru_cache(maxsize=256)
+def _cached(
+    row: Method,
+    n: int,
+    dtype: np.dtype | None,
+    differences: bool,
+    items: tuple[tuple[str, Any], ...],
+    types: tuple[type, ...],
+) -> Plan:
+    return _plan(row, n, dtype, differences, dict(items))
+
+
+def default_maxcor(n: int) -> int:
+    """Pairs kept by L-BFGS: many while they stay in cache, 10 when memory is the limit."""
+    return max(10, min(60, 20_000 // n))
+
+
+def _plan(
+    row: Method,
+    n: int,
+    wanted: np.dtype | None,
+    differences: bool,
+    given: dict[str, Any],
+) -> Plan:
+    search_row = find_line_search(given.pop("line_search", row.line_search))
+    groups = (Common, search_row.options, *row.options)
+    (common, search, *own), ignored = split(given, groups, known_options())
+    values = {name: v for group in own for name, v in vars(group).items()}
+    hess_inv0 = values.get("hess_inv0")
+    for name in ("eps", "finite_diff_rel_step"):
+        steps = getattr(common, name)
+        if steps is not None and steps.size not in (1, n):
+            raise ValueError(f"{name} must have 1 or {n} components, got {steps.size}")
+    if hess_inv0 is not None and hess_inv0.shape != (n, n):
+        raise ValueError(f"hess_inv0 must have shape {(n, n)}, got {hess_inv0.shape}")
+    if wanted is not None and common.dtype not in (None, wanted.name):
+        raise ValueError(f"dtype must be {wanted.name!r} for this fun")
+    dtype = wanted or np.dtype(common.dtype or np.float64)
+
+    settings = Settings(
+        direction=row.direction,
+        line_search=search_row.name,
+        dtype=dtype,
+        gtol=common.gtol,
+        ftol=common.ftol,
+        xrtol=common.xrtol,
+        maxiter=max(15_000, 200 * n) if common.maxiter is None else common.maxiter,
+        maxfun=NO_LIMIT if common.maxfun is None else common.maxfun,
+        norm=common.norm,
+        first_step=common.first_step or 0.0,
+        step_rule=values.get("step", "unit"),
+        maxcor=values.get("maxcor") or default_maxcor(n),
+        corrected=values.get("corrected", False),
+        noise=NOISE_ULPS * float(np.finfo(dtype).eps),
+        values_first=differences,
+        maxls=search.maxls,
+        c1=getattr(search, "c1", 1e-4),
+        c2=getattr(search, "c2", 0.9),
+        step_length=getattr(search, "step_length", 1.0),
+        tol=getattr(search, "slope_tol", getattr(search, "xtol", 0.0)),
+        eta=getattr(search, "eta", 0.0),
+        rho=getattr(search, "expansion", 5.0),
+        theta=getattr(search, "theta", 0.5),
+        gamma=getattr(search, "shrinkage", 0.66),
+    )
+    return Plan(row, n, dtype, common, settings, hess_inv0, ignored)

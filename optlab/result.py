@@ -1,0 +1,129 @@
+"""What a run returns: SciPy's OptimizeResult, with the same fields for all methods."""
+
+from enum import IntEnum
+from typing import Any
+
+import numpy as np
+from scipy import optimize
+from scipy.sparse.linalg import LinearOperator
+
+from optlab_c.machine import Machine
+
+
+class Status(IntEnum):
+    """How a run ended. Where SciPy's BFGS and L-BFGS-B document a number, it is theirs."""
+
+    CONVERGED = 0
+    MAXITER = 1
+    LINE_SEARCH = 2
+    NONFINITE_START = 3
+    FTOL = 4
+    XTOL = 5
+    MAXFUN = 6
+    UNBOUNDED = 7
+    ROUNDING = 8
+    WRONG_GRADIENT = 9
+    DISCONTINUITY = 10
+    CALLBACK = 99
+
+    @property
+    def sentence(self) -> str:
+        """What it means, in one sentence."""
+        return _SENTENCES[self]
+
+
+_SENTENCES = {
+    Status.CONVERGED: "The gradient meets gtol.",
+    Status.MAXITER: "The limit on iterations was reached (maxiter).",
+    Status.LINE_SEARCH: "The line search found no acceptable step.",
+    Status.NONFINITE_START: "f or its gradient is not finite at x0.",
+    Status.FTOL: "f fell by no more than ftol allows in one iteration.",
+    Status.XTOL: "x moved by no more than xrtol allows in one iteration.",
+    Status.MAXFUN: "The limit on evaluations of f was reached (maxfun).",
+    Status.UNBOUNDED: "f appears to be unbounded below.",
+    Status.ROUNDING: "Rounding errors hide any further progress.",
+    Status.WRONG_GRADIENT: "The gradient does not agree with f.",
+    Status.DISCONTINUITY: "f is not smooth here.",
+    Status.CALLBACK: "The callback raised StopIteration.",
+}
+
+
+class OptimizeResult(optimize.OptimizeResult):
+    """The result of `optlab.minimize`: a dict whose keys are also attributes.
+
+    Attributes
+    ----------
+    x : ndarray, shape (n,)
+        The best point seen.
+    fun : float
+        f(x).
+    jac : ndarray, shape (n,)
+        The gradient at x.
+    success : bool
+        Whether the norm of `jac` meets `gtol`, with `fun` and `jac` finite.
+    status : Status
+        Which test ended the run; an integer.
+    message : str
+        The same in words, with the evidence.
+    nit, nfev, njev, nhev : int
+        Iterations, and evaluations of f, of its gradient and of its Hessian.
+    hess_inv : ndarray, LinearOperator or None
+        The approximate inverse Hessian, where the method has one.
+    method : str
+        The method that ran.
+    history : dict of ndarray
+        With the option `history`: per iterate `f`, `gnorm`, `alpha`, `nfev`, `seconds`.
+    allvecs : list of ndarray
+        With the option `return_all`: the iterates.
+    """
+
+    def summary(self) -> str:
+        """A few lines, as `disp` prints them."""
+        counts = f"{self.nit} iterations, {self.nfev} evaluations of f, {self.njev} of g"
+        return f"{self.method}: {self.message}\n  f = {self.fun:.10g} after {counts}."
+
+
+class InverseHessian(LinearOperator):  # type: ignore[misc]
+    """The inverse Hessian of a finished L-BFGS run, as SciPy's LbfgsInvHessProduct.
+
+    It shares the memory of the run instead of copying its pairs.
+    """
+
+    def __init__(self, machine: Machine) -> None:
+        # What LinearOperator.__init__ would set, without its general checks, which
+        # take longer than many a small run.
+        self.shape = (machine.n, machine.n)
+        self.dtype = machine.dtype
+        self._machine = machine
+
+    @property
+    def n_corrs(self) -> int:
+        """The number of pairs."""
+        return self._machine.pairs
+
+    @property
+    def sk(self) -> np.ndarray:
+        """The steps s, oldest first, shape (n_corrs, n)."""
+        return self._rows(0)
+
+    @property
+    def yk(self) -> np.ndarray:
+        """The changes y of the gradient, oldest first, shape (n_corrs, n)."""
+        return self._rows(1)
+
+    def _rows(self, which: int) -> np.ndarray:
+        ages = range(self.n_corrs - 1, -1, -1)
+        rows = [self._machine.pair(age)[which] for age in ages]
+        return np.array(rows).reshape(self.n_corrs, self.shape[0])
+
+    def _matvec(self, v: Any) -> np.ndarray:
+        return self._machine.apply(np.ravel(v))
+
+    _rmatvec = _matvec
+
+    def _adjoint(self) -> "InverseHessian":
+        return self
+
+    def todense(self) -> np.ndarray:
+        """The dense matrix, shape (n, n)."""
+        return self @ np.eye(self.shape[0])
