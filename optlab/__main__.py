@@ -14,7 +14,7 @@ from optlab.config import show_config
 def main(argv: Sequence[str] | None = None) -> int:
     """Read the command line and carry it out; return the exit status."""
     parser = argparse.ArgumentParser(prog="python -m optlab")
-    commands = parser.add_subparsers(required=True, metavar="COMMAND")
+    commands = parser.add_subparsers(required=True, dest="command")
     config = commands.add_parser("config", help="show versions, BLAS and instructions")
     config.set_defaults(run=lambda _: show_config())
     side_by_side = commands.add_parser(

@@ -20,6 +20,9 @@ References
 W. W. Hager and H. Zhang, A new conjugate gradient method with guaranteed descent and
 an efficient line search, SIAM Journal on Optimization 16 (2005) 170-192.
 
+J. J. Moré, B. S. Garbow and K. E. Hillstrom, Testing unconstrained optimization
+software, ACM Transactions on Mathematical Software 7 (1981) 17-41.
+
 E. D. Dolan and J. J. Moré, Benchmarking optimization software with performance
 profiles, Mathematical Programming 91 (2002) 201-213.
 """
@@ -34,6 +37,7 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from fnmatch import fnmatchcase
+from inspect import signature
 from pathlib import Path
 from statistics import median
 from time import perf_counter
@@ -45,6 +49,8 @@ import numpy.typing as npt
 __all__ = [
     "Run",
     "Solver",
+    "choose_problems",
+    "choose_solvers",
     "measure",
     "optlab_solver",
     "performance_profile",
@@ -65,15 +71,27 @@ GTOL_FIRST = 1e-12  # relative to the first gradient
 MAXFUN = 10_000
 SHORT = 0.1  # seconds; shorter runs are repeated, and the median time is taken
 REPEATS = 3
+STARTS = (1.0, 10.0, 100.0)
 
 
 class Problem(Protocol):
     """What is needed of a problem."""
 
-    name: str
-    n: int
-    x0: Array
-    f_opt: float | None
+    @property
+    def name(self) -> str:
+        """How reports call it."""
+
+    @property
+    def n(self) -> int:
+        """Number of unknowns."""
+
+    @property
+    def x0(self) -> Array:
+        """Start."""
+
+    @property
+    def f_opt(self) -> float | None:
+        """Lowest known value."""
 
     def fun_and_grad(self, x: Array, /) -> tuple[float, Array]:
         """Return value and gradient at x."""
@@ -521,7 +539,7 @@ def table(runs: Sequence[Run]) -> str:
         )
     note = (
         f"Evaluations and times: geometric means over the {len(common)} of "
-        f"{len(by_problem)} problems that all solved."
+        f"{len(by_problem)} that all solved."
     )
     lines = [_columns(rows), "", note]
     ratios = [["", "problems", "evaluations", "own time", "own time"]]
@@ -664,7 +682,7 @@ def _draw_profiles(runs: Sequence[Run]) -> Any:
 def _draw_curves(runs: Sequence[Run]) -> Any:
     style = _style(_names(runs))
     problems = list(dict.fromkeys((r.problem, r.n) for r in runs))
-    columns = min(6, len(problems))
+    columns = min(8, len(problems))
     rows = -(-len(problems) // columns)
     figure, axes = _figure(rows, columns, 2.6 * columns, 2.2 * rows + 0.5)
     for axis, key in zip(axes.flat, problems, strict=False):
@@ -720,18 +738,23 @@ def choose_solvers(methods: Sequence[str]) -> list[Solver]:
     return list(chosen.values())
 
 
-def choose_problems(patterns: Sequence[str]) -> list[Problem]:
+def choose_problems(
+    patterns: Sequence[str] = (), starts: Sequence[float] = STARTS
+) -> list[Problem]:
     """Make the problems of the registry whose names match.
 
     Parameters
     ----------
     patterns : sequence of str
         Names or shell patterns such as ``"brown*"``; empty for all.
+    starts : sequence of float, default (1, 10, 100)
+        Multiples of its standard start from which each problem is solved, if it has
+        such a parameter (``scale``). Moré, Garbow & Hillstrom (1981) propose these three.
 
     Returns
     -------
     list of Problem
-        In the registry's order.
+        In the registry's order. The multiple is part of the name: ``"wood x10"``.
 
     Raises
     ------
@@ -744,12 +767,19 @@ def choose_problems(patterns: Sequence[str]) -> list[Problem]:
     for pattern in patterns:
         if not any(fnmatchcase(name, pattern.lower()) for name in names):
             raise ValueError(f"no problem {pattern!r}; there are {', '.join(names)}")
-    wanted = [
-        name
-        for name in names
-        if not patterns or any(fnmatchcase(name, p.lower()) for p in patterns)
-    ]
-    return [problems.get(name) for name in wanted]
+    chosen: list[Problem] = []
+    for name in names:
+        if patterns and not any(fnmatchcase(name, p.lower()) for p in patterns):
+            continue
+        if "scale" not in signature(problems.registry()[name].make).parameters:
+            chosen.append(problems.get(name))
+            continue
+        for start in starts:
+            problem = problems.get(name, scale=start)
+            if start != 1:
+                problem.name += f" x{start:g}"
+            chosen.append(problem)
+    return chosen
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -768,6 +798,14 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         default=[],
         metavar="NAME",
         help="problems of the registry, shell patterns allowed (default: all)",
+    )
+    parser.add_argument(
+        "--starts",
+        nargs="+",
+        type=float,
+        default=list(STARTS),
+        metavar="FACTOR",
+        help="multiples of the standard start to begin from (default: 1 10 100)",
     )
     parser.add_argument("--csv", metavar="FILE", help="write one line a run")
     parser.add_argument(
@@ -791,13 +829,13 @@ def main(arguments: argparse.Namespace) -> int:
     start = perf_counter()
     try:
         chosen = choose_solvers(arguments.method)
-        problems = choose_problems(arguments.problems)
+        problems = choose_problems(arguments.problems, arguments.starts)
     except ValueError as error:
         print(f"optlab compare: {error}", file=sys.stderr)
         return 2
     runs = run(chosen, problems, progress=_progress)
     print(
-        f"{len(problems)} problems. Solved: max |g| <= max({GTOL:g}, {GTOL_FIRST:g} of "
+        f"{len(problems)} problems and starts. Solved: max |g| <= max({GTOL:g}, {GTOL_FIRST:g} of "
         f"the first) within {MAXFUN:,} evaluations.\n"
     )
     print(table(runs))

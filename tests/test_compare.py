@@ -254,12 +254,37 @@ def runs():
     return found
 
 
+class TestChoice:
+    def test_a_methods_name_means_every_library(self):
+        names = [str(s) for s in compare.choose_solvers(["L-BFGS", "bfgs"])]
+        assert names == ["optlab l-bfgs", "scipy L-BFGS-B", "optlab bfgs", "scipy BFGS"]
+
+    def test_each_once(self):
+        names = [str(s) for s in compare.choose_solvers(["scipy:cg", "CG"])]
+        assert names == ["scipy CG"]
+
+    def test_starts(self):
+        chosen = compare.choose_problems(["wood"], [1, 10])
+        assert [p.name for p in chosen] == ["wood", "wood x10"]
+        np.testing.assert_allclose(chosen[1].x0, 10 * chosen[0].x0)
+
+    def test_patterns(self):
+        chosen = compare.choose_problems(["brown*", "wood"], [1])
+        assert {"wood", "brown_dennis"} <= {p.name for p in chosen}
+        assert "beale" not in {p.name for p in chosen}
+
+    def test_options_are_part_of_a_solvers_name(self):
+        solver = compare.optlab_solver("bfgs", line_search="armijo")
+        assert str(solver) == "optlab bfgs line_search=armijo"
+        assert compare.measure(solver, Rosenbrock()).solved
+
+
 class TestReport:
     def test_table(self, runs):
         text = compare.table(runs)
         assert "scipy BFGS" in text
         assert text.count("2/2") == 2
-        assert "2 of 2 problems" in text
+        assert "over the 2 of 2" in text
         assert "Ratios" not in text  # nothing of optlab in it
 
     def test_ratios_pair_methods_of_the_same_kind(self):
