@@ -1,0 +1,338 @@
+/* Evaluation of a linear model for one dtype and one width of vectors.
+ *
+ * Included with REAL, REAL_NAME (float64 or float32), NAME(x), VECTOR (bytes in a vector)
+ * and TARGET (attribute that allows them) defined.
+ *
+ * Rows are taken in blocks, small enough that data and scores stay in the caches: scores
+ * z = W x, then the loss turns them into its slopes, then g += slopes times data. Both
+ * products keep a tile of sums in registers: 2 vectors of rows by up to 5 outputs. */
+
+#define LANES ((int)(VECTOR / sizeof(REAL)))
+#define ROWS ((int)(LINEAR_PANEL / sizeof(REAL)))
+#define MATH(f) JOIN(f, REAL_NAME)
+
+#if defined(__GNUC__)
+typedef REAL NAME(lanes)
+    __attribute__((vector_size(VECTOR), aligned(sizeof(REAL)), may_alias));
+#define LOAD(p) (*(const NAME(lanes) *)(p))
+#define STORE(p, v) (*(NAME(lanes) *)(p) = (v))
+#define MULTIPLY_ADD(sum, a, b) ((sum) += (a) * (b))
+#define MULTIPLY_ADD_SCALAR(sum, a, s) ((sum) += (a) * (s))
+#define LANE(v, i) ((v)[i])
+#else
+typedef struct { REAL v[VECTOR / sizeof(REAL)]; } NAME(lanes);
+#define LOAD(p) (*(const NAME(lanes) *)(p))
+#define STORE(p, a) (*(NAME(lanes) *)(p) = (a))
+#define MULTIPLY_ADD(sum, a, b) \
+    for (int l_ = 0; l_ < LANES; l_++) (sum).v[l_] += (a).v[l_] * (b).v[l_]
+#define MULTIPLY_ADD_SCALAR(sum, a, s) \
+    for (int l_ = 0; l_ < LANES; l_++) (sum).v[l_] += (a).v[l_] * (s)
+#define LANE(a, i) ((a).v[i])
+#endif
+
+/* z of 2 vectors of rows by C outputs. With few outputs, U columns at once keep as many
+ * independent sums going. */
+OPTLAB_INLINE void NAME(scores_tile)(int C, int U, const REAL *x, int64_t columns,
+                                     const REAL *w, REAL *z, int64_t ldz)
+{
+    NAME(lanes) sum[5][2][4] = {0};
+    int64_t j = 0;
+    for (; j + U <= columns; j += U)
+        UNROLL for (int u = 0; u < U; u++) {
+            NAME(lanes) a = LOAD(x + (j + u) * ROWS);
+            NAME(lanes) b = LOAD(x + (j + u) * ROWS + LANES);
+            UNROLL for (int c = 0; c < C; c++) {
+                REAL s = w[c * columns + j + u];
+                MULTIPLY_ADD_SCALAR(sum[c][0][u], a, s);
+                MULTIPLY_ADD_SCALAR(sum[c][1][u], b, s);
+            }
+        }
+    for (; j < columns; j++)
+        UNROLL for (int c = 0; c < C; c++) {
+            REAL s = w[c * columns + j];
+            MULTIPLY_ADD_SCALAR(sum[c][0][0], LOAD(x + j * ROWS), s);
+            MULTIPLY_ADD_SCALAR(sum[c][1][0], LOAD(x + j * ROWS + LANES), s);
+        }
+    UNROLL for (int c = 0; c < C; c++)
+        UNROLL for (int t = 0; t < 2; t++) {
+            UNROLL for (int u = 1; u < U; u++)
+                MULTIPLY_ADD_SCALAR(sum[c][t][0], sum[c][t][u], 1);
+            STORE(z + c * ldz + t * LANES, sum[c][t][0]);
+        }
+}
+
+/* The outputs are shared out evenly among tiles of at most 5. */
+OPTLAB_INLINE int NAME(tile_size)(int64_t outputs, int64_t done)
+{
+    int64_t left = outputs - done, tiles = (left + 4) / 5;
+    return (int)((left + tiles - 1) / tiles);
+}
+
+/* Scores of `panels` panels: z[k * ldz + row]. */
+OPTLAB_INLINE void NAME(scores)(const linear_model *m, const REAL *x, int64_t panels,
+                                const REAL *w, REAL *z, int64_t ldz)
+{
+    int64_t columns = m->columns;
+    for (int64_t p = 0; p < panels; p++, x += columns * ROWS, z += ROWS)
+        for (int64_t k = 0, c; k < m->outputs; k += c) {
+            c = NAME(tile_size)(m->outputs, k);
+            for (int part = 0; part < ROWS; part += 2 * LANES) {
+                const REAL *at = x + part, *wk = w + k * columns;
+                REAL *zk = z + k * ldz + part;
+                switch (c) {
+                case 1: NAME(scores_tile)(1, 4, at, columns, wk, zk, ldz); break;
+                case 2: NAME(scores_tile)(2, 2, at, columns, wk, zk, ldz); break;
+                case 3: NAME(scores_tile)(3, 1, at, columns, wk, zk, ldz); break;
+                case 4: NAME(scores_tile)(4, 1, at, columns, wk, zk, ldz); break;
+                default: NAME(scores_tile)(5, 1, at, columns, wk, zk, ldz);
+                }
+            }
+        }
+}
+
+/* g of C outputs by U columns += slopes z times data, over the rows of the block. */
+OPTLAB_INLINE void NAME(gradient_tile)(int C, int U, const REAL *x, int64_t columns,
+                                       const REAL *z, int64_t ldz, int64_t panels,
+                                       REAL *g)
+{
+    NAME(lanes) sum[5][8] = {0};
+    for (int64_t p = 0; p < panels; p++, x += columns * ROWS, z += ROWS)
+        for (int part = 0; part < ROWS; part += LANES) {
+            NAME(lanes) a[8];
+            UNROLL for (int u = 0; u < U; u++)
+                a[u] = LOAD(x + u * ROWS + part);
+            UNROLL for (int c = 0; c < C; c++) {
+                NAME(lanes) s = LOAD(z + c * ldz + part);
+                UNROLL for (int u = 0; u < U; u++)
+                    MULTIPLY_ADD(sum[c][u], a[u], s);
+            }
+        }
+    UNROLL for (int c = 0; c < C; c++)
+        UNROLL for (int u = 0; u < U; u++) {
+            REAL total = 0;
+            for (int l = 0; l < LANES; l++)
+                total += LANE(sum[c][u], l);
+            g[c * columns + u] += total;
+        }
+}
+
+/* Tiles of U columns, then single columns. */
+OPTLAB_INLINE void NAME(gradient_tiles)(int C, int U, const REAL *x, int64_t columns,
+                                        const REAL *z, int64_t ldz, int64_t panels,
+                                        REAL *g)
+{
+    int64_t j = 0;
+    for (; j + U <= columns; j += U)
+        NAME(gradient_tile)(C, U, x + j * ROWS, columns, z, ldz, panels, g + j);
+    for (; j < columns; j++)
+        NAME(gradient_tile)(C, 1, x + j * ROWS, columns, z, ldz, panels, g + j);
+}
+
+OPTLAB_INLINE void NAME(gradient)(const linear_model *m, const REAL *x, int64_t panels,
+                                  const REAL *z, int64_t ldz, REAL *g)
+{
+    int64_t n = m->columns;
+    for (int64_t k = 0, c; k < m->outputs; k += c) {
+        c = NAME(tile_size)(m->outputs, k);
+        const REAL *zk = z + k * ldz;
+        REAL *gk = g + k * n;
+        switch (c) {
+        case 1: NAME(gradient_tiles)(1, 8, x, n, zk, ldz, panels, gk); break;
+        case 2: NAME(gradient_tiles)(2, 4, x, n, zk, ldz, panels, gk); break;
+        case 3: NAME(gradient_tiles)(3, 3, x, n, zk, ldz, panels, gk); break;
+        case 4: NAME(gradient_tiles)(4, 2, x, n, zk, ldz, panels, gk); break;
+        default: NAME(gradient_tiles)(5, 2, x, n, zk, ldz, panels, gk);
+        }
+    }
+}
+
+/* Each loss returns its sum over `rows` rows from row `at` on, and turns the scores z into
+ * slopes; or, if u (the scores of the direction v) is given, u into H times it. */
+
+OPTLAB_INLINE double NAME(squared)(const REAL *y, int64_t rows, REAL *z, const REAL *u)
+{
+    double f = 0;
+    if (u) /* the Hessian by z is 1 */
+        return 0;
+#pragma omp simd reduction(+ : f)
+    for (int64_t i = 0; i < rows; i++) {
+        z[i] -= y[i];
+        f += (double)z[i] * z[i];
+    }
+    return f / 2;
+}
+
+OPTLAB_INLINE double NAME(logistic)(const REAL *y, int64_t rows, REAL *z, REAL *u)
+{
+    double f = 0;
+    if (u) {
+#pragma omp simd
+        for (int64_t i = 0; i < rows; i++) {
+            REAL a = z[i] < 0 ? -z[i] : z[i];
+            REAL t = MATH(exp)(-a), r = 1 / (1 + t);
+            u[i] *= t * r * r;
+        }
+        return 0;
+    }
+#pragma omp simd reduction(+ : f)
+    for (int64_t i = 0; i < rows; i++) {
+        /* All from t = e^(-|margin|) <= 1: nothing overflows or cancels. */
+        REAL margin = y[i] * z[i], a = margin < 0 ? -margin : margin;
+        REAL t = MATH(exp)(-a), r = 1 / (1 + t);
+        f += (double)((margin < 0 ? a : 0) + MATH(log1p)(t));
+        z[i] = -y[i] * (margin < 0 ? r : t * r);
+    }
+    return f;
+}
+
+OPTLAB_INLINE double NAME(softmax)(const int32_t *y, int64_t rows, int64_t outputs,
+                                   int64_t ldz, REAL *z, REAL *u)
+{
+    REAL top[LINEAR_BLOCK], own[LINEAR_BLOCK], others[LINEAR_BLOCK], over[LINEAR_BLOCK];
+    double f = 0;
+#pragma omp simd
+    for (int64_t i = 0; i < rows; i++)
+        top[i] = z[i];
+    for (int64_t k = 1; k < outputs; k++)
+#pragma omp simd
+        for (int64_t i = 0; i < rows; i++) {
+            REAL s = z[k * ldz + i];
+            top[i] = s < top[i] ? top[i] : s;
+        }
+    for (int64_t i = 0; i < rows; i++)
+        over[i] = z[y[i] * ldz + i] - top[i];
+#pragma omp simd
+    for (int64_t i = 0; i < rows; i++)
+        others[i] = 0;
+    for (int64_t k = 0; k < outputs; k++)
+#pragma omp simd
+        for (int64_t i = 0; i < rows; i++)
+            z[k * ldz + i] = MATH(exp)(z[k * ldz + i] - top[i]);
+    /* The own class stands apart from the others: its slope p - 1 = -(others)/(sum) and,
+     * where it is the largest, its loss log(1 + others) then keep all digits. */
+    for (int64_t i = 0; i < rows; i++) {
+        own[i] = z[y[i] * ldz + i];
+        z[y[i] * ldz + i] = 0;
+    }
+    for (int64_t k = 0; k < outputs; k++)
+#pragma omp simd
+        for (int64_t i = 0; i < rows; i++)
+            others[i] += z[k * ldz + i];
+#pragma omp simd reduction(+ : f)
+    for (int64_t i = 0; i < rows; i++) {
+        f += (double)(MATH(log1p)(others[i] + (own[i] - 1)) - over[i]);
+        over[i] = 1 / (others[i] + own[i]);
+        others[i] = u ? own[i] * over[i] : -others[i] * over[i];
+    }
+    for (int64_t k = 0; k < outputs; k++)
+#pragma omp simd
+        for (int64_t i = 0; i < rows; i++)
+            z[k * ldz + i] *= over[i];
+    for (int64_t i = 0; i < rows; i++)
+        z[y[i] * ldz + i] = others[i];
+    if (!u)
+        return f;
+    /* H u = p * (u - p . u), with the probabilities p in z */
+#pragma omp simd
+    for (int64_t i = 0; i < rows; i++)
+        top[i] = 0;
+    for (int64_t k = 0; k < outputs; k++)
+#pragma omp simd
+        for (int64_t i = 0; i < rows; i++)
+            top[i] += z[k * ldz + i] * u[k * ldz + i];
+    for (int64_t k = 0; k < outputs; k++)
+#pragma omp simd
+        for (int64_t i = 0; i < rows; i++)
+            u[k * ldz + i] = z[k * ldz + i] * (u[k * ldz + i] - top[i]);
+    return 0;
+}
+
+OPTLAB_INLINE double NAME(slopes)(const linear_model *m, int64_t at, int64_t rows,
+                                  int64_t ldz, REAL *z, REAL *u)
+{
+    switch (m->loss) {
+    case LINEAR_SQUARED: return NAME(squared)((const REAL *)m->y + at, rows, z, u);
+    case LINEAR_LOGISTIC: return NAME(logistic)((const REAL *)m->y + at, rows, z, u);
+    default:
+        return NAME(softmax)((const int32_t *)m->y + at, rows, m->outputs, ldz, z, u);
+    }
+}
+
+/* (precision/2) ||coefficients||^2, and out = precision times w or v, to start the sums. */
+OPTLAB_INLINE double NAME(penalty)(const linear_model *m, const REAL *w, REAL *out)
+{
+    double f = 0;
+    int64_t penalised = m->columns - m->free;
+    REAL precision = (REAL)m->precision;
+    for (int64_t k = 0; k < m->outputs; k++) {
+        const REAL *wk = w + k * m->columns;
+#pragma omp simd reduction(+ : f)
+        for (int64_t j = 0; j < penalised; j++)
+            f += (double)wk[j] * wk[j];
+        if (!out)
+            continue;
+        for (int64_t j = 0; j < m->columns; j++)
+            out[k * m->columns + j] = j < penalised ? precision * wk[j] : 0;
+    }
+    return f * m->precision / 2;
+}
+
+/* One pass over the data: f and perhaps g, or, with v, the product hv. */
+OPTLAB_INLINE int NAME(pass)(const linear_model *m, const REAL *w, const REAL *v,
+                             double *f, REAL *out)
+{
+    /* Padding rows keep scores of 0, and their data are 0: they add nothing to g. */
+    REAL z_stack[LINEAR_STACK / sizeof(REAL)], u_stack[LINEAR_STACK / sizeof(REAL)];
+    REAL *z = z_stack, *u = v ? u_stack : NULL, *heap = NULL;
+    int64_t fits = LINEAR_STACK / (m->outputs * LINEAR_PANEL);
+    int64_t cached = LINEAR_CACHE / (m->columns * LINEAR_PANEL);
+    int64_t panels = (m->rows + ROWS - 1) / ROWS, most = LINEAR_BLOCK / ROWS;
+    most = most < cached ? most : cached > 0 ? cached : 1;
+    if (fits == 0) {
+        heap = malloc(sizeof(REAL) * (size_t)(2 * m->outputs * ROWS));
+        if (!heap)
+            return -1;
+        z = heap;
+        u = v ? heap + m->outputs * ROWS : NULL;
+        fits = 1;
+    }
+    most = most < fits ? most : fits;
+    double sum = NAME(penalty)(m, v ? v : w, out);
+    for (int64_t p = 0; p < panels; p += most) {
+        int64_t here = panels - p < most ? panels - p : most, at = p * ROWS;
+        int64_t rows = m->rows - at < here * ROWS ? m->rows - at : here * ROWS;
+        int64_t ldz = here * ROWS;
+        const REAL *x = (const REAL *)m->x + p * m->columns * ROWS;
+        NAME(scores)(m, x, here, w, z, ldz);
+        if (v)
+            NAME(scores)(m, x, here, v, u, ldz);
+        sum += NAME(slopes)(m, at, rows, ldz, z, u);
+        if (out)
+            NAME(gradient)(m, x, here, v ? u : z, ldz, out);
+    }
+    free(heap);
+    if (f)
+        *f = sum;
+    return 0;
+}
+
+TARGET static int NAME(eval)(void *ctx, int want, optlab_point *point)
+{
+    const linear_model *m = ctx;
+    int failed = 0;
+    if (want & (OPTLAB_F | OPTLAB_G))
+        failed = NAME(pass)(m, point->x, NULL, want & OPTLAB_F ? &point->f : NULL,
+                            want & OPTLAB_G ? point->g : NULL);
+    if (!failed && want & OPTLAB_HV)
+        failed = NAME(pass)(m, point->x, point->v, NULL, point->hv);
+    return failed;
+}
+
+#undef LANES
+#undef ROWS
+#undef MATH
+#undef LOAD
+#undef STORE
+#undef MULTIPLY_ADD
+#undef MULTIPLY_ADD_SCALAR
+#undef LANE
