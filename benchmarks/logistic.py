@@ -1,0 +1,73 @@
+"""How long does it take to fit a logistic regression as well as scikit-learn does?"""
+
+import warnings
+
+import numpy as np
+
+import optlab
+from optlab import problems
+
+DATA = ["digits", "breast_cancer"]
+
+
+def load(name):
+    """Return a data set of scikit-learn's, every column scaled to unit variance."""
+    from sklearn import datasets
+    from sklearn.preprocessing import StandardScaler
+
+    X, y = getattr(datasets, f"load_{name}")(return_X_y=True)
+    return StandardScaler().fit_transform(X), y
+
+
+def fit_sklearn(X, y):
+    """Fit with scikit-learn's defaults, iterations apart."""
+    from sklearn.linear_model import LogisticRegression
+
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        return LogisticRegression(max_iter=1000).fit(X, y)
+
+
+def sklearn_loss(X, y, model):
+    """Return the sum of log losses plus the penalty, which scikit-learn minimises."""
+    logp = model.predict_log_proba(X)
+    chosen = logp[np.arange(len(y)), np.searchsorted(model.classes_, y)]
+    return -chosen.sum() + 0.5 * np.sum(model.coef_**2) / model.C
+
+
+def iterations_to(X, y, loss, method="l-bfgs"):
+    """Return the iterations after which optlab is at or below a loss."""
+    problem = problems.logistic_regression(X, y)
+    options = {"gtol": 1e-8, "history": True}
+    result = optlab.minimize(problem, problem.x0, method=method, options=options)
+    return int(np.argmax(result.history["f"] <= loss))
+
+
+def fit_optlab(X, y, iterations, method="l-bfgs"):
+    """Fit from the raw data, for a number of iterations."""
+    problem = problems.logistic_regression(X, y)
+    options = {"gtol": 0.0, "maxiter": iterations}
+    return optlab.minimize(problem, problem.x0, method=method, options=options)
+
+
+class Fit:
+    """A whole fit, from raw data to scikit-learn's own loss."""
+
+    params = (["optlab", "scikit-learn"], DATA)
+    param_names = ("library", "data")
+
+    def setup(self, library, data):
+        self.X, self.y = load(data)
+        self.loss = sklearn_loss(self.X, self.y, fit_sklearn(self.X, self.y))
+        self.iterations = iterations_to(self.X, self.y, self.loss)
+
+    def time_fit(self, library, data):
+        if library == "optlab":
+            fit_optlab(self.X, self.y, self.iterations)
+        else:
+            fit_sklearn(self.X, self.y)
+
+    def track_loss_above_sklearn(self, library, data):
+        if library != "optlab":
+            raise NotImplementedError("zero by definition")
+        return fit_optlab(self.X, self.y, self.iterations).fun - self.loss

@@ -1,0 +1,172 @@
+"""optlab beside its peers, in ratios of medians measured in turn within one run.
+
+``python -m benchmarks.show`` prints everything; names of parts choose among them.
+"""
+
+import argparse
+import contextlib
+from time import perf_counter
+
+import numpy as np
+
+import optlab
+from optlab.compare import choose_problems, optlab_solver, run, scipy_solver, table
+
+from . import logistic
+from .common import (
+    LIBRARIES,
+    late_iteration,
+    minimize,
+    own_times,
+    read_bandwidth,
+    seconds,
+    spectrum,
+)
+from .overhead import rosenbrock
+
+
+def line(what, ours, theirs, unit, peer="scipy"):
+    """Print two medians and their ratio."""
+    scale = {"µs": 1e6, "ms": 1e3}[unit]
+    print(
+        f"{what:<44} {scale * ours:10.2f} {unit}   {peer} {scale * theirs:10.2f} {unit}"
+        f"   1/{theirs / ours:.1f}",
+        flush=True,
+    )
+
+
+def in_turn(rounds, *functions):
+    """Time each function once a round; return the medians."""
+    times = [[seconds(function) for function in functions] for _ in range(rounds)]
+    return np.median(times, axis=0)
+
+
+def overhead():
+    """Own cost of an iteration with a Python objective."""
+    for method, n in (("L-BFGS", 2), ("BFGS", 2), ("L-BFGS", 1000)):
+        problem = rosenbrock(n)
+        times = own_times(
+            LIBRARIES, method, problem.fun_and_grad, problem.x0, rounds=100, gtol=1e-8
+        )
+        line(
+            f"own cost of an iteration, {method}, n = {n}",
+            *np.median(times, axis=0),
+            "µs",
+        )
+
+
+def call():
+    """Fixed cost of a call of minimize."""
+    answer, x0 = (0.0, np.zeros(2)), np.ones(2)
+    for method in ("BFGS", "L-BFGS"):
+        calls = [
+            lambda library=library, method=method: minimize(
+                library, method, lambda x: answer, x0
+            )
+            for library in LIBRARIES
+        ]
+        line(f"call of minimize, {method}", *in_turn(2000, *calls), "µs")
+
+
+def compiled():
+    """A whole run on Rosenbrock's function, compiled; SciPy's with a Python objective."""
+    problem = rosenbrock(2)
+    for method, name in (("BFGS", "bfgs"), ("L-BFGS", "l-bfgs")):
+        times = in_turn(
+            300,
+            lambda name=name: optlab.minimize(problem, problem.x0, method=name),
+            lambda method=method: minimize(
+                "scipy", method, problem.fun_and_grad, problem.x0
+            ),
+        )
+        line(f"whole run, Rosenbrock n = 2, {method}", *times, "µs")
+
+
+def bfgs():
+    """An iteration of BFGS at n = 1000."""
+    fun, x0 = spectrum(1000), np.ones(1000)
+    ours = [
+        late_iteration("optlab", "BFGS", fun, x0, 20, 220, gtol=0.0) for _ in range(5)
+    ]
+    theirs = [
+        late_iteration("scipy", "BFGS", fun, x0, 2, 7, gtol=0.0) for _ in range(5)
+    ]
+    line(
+        "own cost of an iteration, BFGS, n = 1000",
+        np.median(ours),
+        np.median(theirs),
+        "µs",
+    )
+
+
+def large():
+    """An iteration of L-BFGS at n = 1,000,000 beside the speed of memory."""
+    n, m = 1_000_000, 10
+    fun, x0 = spectrum(n), np.ones(n)
+    times = [
+        [
+            late_iteration(lib, "L-BFGS", fun, x0, 12, 27, maxcor=m, gtol=0.0)
+            for lib in LIBRARIES
+        ]
+        for _ in range(3)
+    ]
+    ours, theirs = np.median(times, axis=0)
+    limit = 4 * m * n * 8 / read_bandwidth()
+    line("own cost of an iteration, L-BFGS, n = 1e6, m = 10", ours, theirs, "ms")
+    print(
+        f"{'reading the pairs twice':<44} {1e3 * limit:10.2f} ms   {ours / limit:.2f} of it"
+    )
+
+
+def registry():
+    """The registry by one common test."""
+    solvers = [
+        optlab_solver("bfgs"),
+        optlab_solver("l-bfgs"),
+        scipy_solver("BFGS"),
+        scipy_solver("L-BFGS-B"),
+    ]
+    print(table(run(solvers, choose_problems())))
+
+
+def fits():
+    """A logistic regression, to scikit-learn's own loss."""
+    for data in logistic.DATA:
+        X, y = logistic.load(data)
+        loss = logistic.sklearn_loss(X, y, logistic.fit_sklearn(X, y))
+        k = logistic.iterations_to(X, y, loss)
+        times = in_turn(
+            15,
+            lambda X=X, y=y, k=k: logistic.fit_optlab(X, y, k),
+            lambda X=X, y=y: logistic.fit_sklearn(X, y),
+        )
+        line(f"logistic regression, {data}", *times, "ms", peer="scikit-learn")
+
+
+PARTS = {
+    part.__name__: part
+    for part in (overhead, call, compiled, bfgs, large, registry, fits)
+}
+
+
+def main():
+    parser = argparse.ArgumentParser(prog="python -m benchmarks.show")
+    parser.add_argument("part", nargs="*", help=f"of {', '.join(PARTS)} (default: all)")
+    chosen = parser.parse_args().part or list(PARTS)
+    if unknown := set(chosen) - set(PARTS):
+        parser.error(f"no part {', '.join(unknown)}; there are {', '.join(PARTS)}")
+    optlab.show_config()
+    with contextlib.ExitStack() as stack:
+        with contextlib.suppress(ImportError):
+            from threadpoolctl import threadpool_limits
+
+            stack.enter_context(threadpool_limits(1))
+        for name in chosen:
+            start = perf_counter()
+            print(f"\n{PARTS[name].__doc__}")
+            PARTS[name]()
+            print(f"({name}: {perf_counter() - start:.1f} s)")
+
+
+if __name__ == "__main__":
+    main()
