@@ -10,7 +10,7 @@ from optlab.observe import Observer
 from optlab.options import not_negative, stack_level
 from optlab.plan import Plan, plan_run
 from optlab.report import explain
-from optlab.result import InverseHessian, OptimizeResult, Status
+from optlab.result import Deferred, InverseHessian, OptimizeResult, Status
 from optlab_c.machine import Machine
 
 # A dense inverse Hessian pays for itself up to here; beyond, L-BFGS is chosen.
@@ -198,4 +198,6 @@ def _wrap(
 def _inverse_hessian(machine: Machine, row: Method) -> Any:
     if row.inverse is None:
         return None
-    return machine.inverse() if row.inverse == "dense" else InverseHessian(machine)
+    if row.inverse == "dense":
+        return Deferred(machine.inverse)
+    return InverseHessian(machine)

@@ -1,5 +1,6 @@
 """What a run returns: SciPy's OptimizeResult, with the same fields for all methods."""
 
+from collections.abc import Callable, Iterator
 from enum import IntEnum
 from typing import Any
 
@@ -48,6 +49,15 @@ _SENTENCES = {
 }
 
 
+class Deferred:
+    """A field that is costly and often not wanted: made when it is first read."""
+
+    __slots__ = ("make",)
+
+    def __init__(self, make: Callable[[], Any]) -> None:
+        self.make = make
+
+
 class OptimizeResult(optimize.OptimizeResult):
     """The result of `optlab.minimize`: a dict whose keys are also attributes.
 
@@ -76,6 +86,59 @@ class OptimizeResult(optimize.OptimizeResult):
     allvecs : list of ndarray
         With the option `return_all`: the iterates.
     """
+
+    def __getitem__(self, name: str) -> Any:
+        value = super().__getitem__(name)
+        if isinstance(value, Deferred):
+            value = self[name] = value.make()
+        return value
+
+    def _settle(self) -> None:
+        for name in self:
+            self[name]
+
+    # dict reads its values past __getitem__: these settle them first. That __iter__ is
+    # defined at all makes dict(result) and {**result} go through __getitem__.
+
+    def __iter__(self) -> Iterator[str]:
+        return super().__iter__()
+
+    def __repr__(self) -> str:
+        self._settle()
+        return super().__repr__()
+
+    def __eq__(self, other: object) -> bool:
+        self._settle()
+        return super().__eq__(other)
+
+    __hash__ = None  # type: ignore[assignment]
+
+    def __reduce__(self) -> Any:
+        self._settle()
+        return type(self), (dict(self),)
+
+    def get(self, name: str, default: Any = None) -> Any:
+        """The field, or `default` where there is none."""
+        return self[name] if name in self else default
+
+    def pop(self, name: str, *default: Any) -> Any:
+        """Remove a field and return it."""
+        self.get(name)
+        return super().pop(name, *default)
+
+    def items(self) -> Any:
+        """All fields with their names."""
+        self._settle()
+        return super().items()
+
+    def values(self) -> Any:
+        """All fields."""
+        self._settle()
+        return super().values()
+
+    def copy(self) -> "OptimizeResult":
+        """A shallow copy."""
+        return type(self)(self)
 
     def summary(self) -> str:
         """A few lines, as `disp` prints them."""

@@ -57,8 +57,9 @@ typedef struct direction_state {
     int64_t head;  /* l-bfgs: row of the newest pair */
     int64_t pairs; /* l-bfgs: rows in use */
     double gamma;  /* H0 = gamma I */
+    int dense;     /* bfgs: A and C are in use, no longer the pairs */
     int given;     /* bfgs: started from a given inverse Hessian */
-    int pending;   /* the newest update waits for the next pass over memory */
+    int pending;   /* updates that wait for a pass over memory */
     double dd;     /* d'd */
     double ss, sy, yy; /* of the newest pair */
 } direction_state;
@@ -103,10 +104,11 @@ typedef struct descent_memory {
     double *R;    /* R[i, j] = s_i'y_j */
     double *coef; /* three times maxcor */
     /* bfgs */
-    void *A, *C;      /* packed lower triangles, H = gamma A + C */
-    void *Ag, *Cg;    /* times the current gradient */
-    void *uA, *uC;    /* work */
-    void *s, *y, *p, *q;
+    void *A, *C;       /* lower triangles, H = gamma A + C */
+    void *Ag, *Cg;     /* times the current gradient */
+    void *v, *uA, *uC; /* a vector, and A and C times it */
+    void *s, *p, *q;   /* rows: the updates that wait */
+    void *y;
 } descent_memory;
 
 typedef struct descent {
