@@ -4,8 +4,13 @@ from time import perf_counter
 
 import numpy as np
 import scipy.optimize
+from threadpoolctl import threadpool_limits
 
 import optlab
+
+# SciPy's BLAS on one thread, as optlab's kernels are: cores that are not idle make
+# threads wait for each other, and times of vectors this small mean nothing then.
+threadpool_limits(1)
 
 LIBRARIES = ["optlab", "scipy"]
 METHODS = ["BFGS", "L-BFGS"]
@@ -100,11 +105,11 @@ def late_iteration(library, method, fun, x0, first, last, **options):
     return (own[last] - own[first]) / (last - first)
 
 
-def read_bandwidth(n=10_000_000, repeats=5):
-    """Bytes a second that one core reads from memory: the best of some dot products."""
-    x, y = np.ones(n), np.ones(n)
-    best = min(seconds(np.dot, x, y) for _ in range(repeats))
-    return 2 * x.nbytes / best
+def read_bandwidth(n, rows=20, repeats=10):
+    """Bytes a second that one core reads from so many rows of length n: the best."""
+    table, x = np.ones((rows, n)), np.ones(n)
+    best = min(seconds(np.dot, table, x) for _ in range(repeats))
+    return table.nbytes / best
 
 
 def spectrum(n, condition=1e6):
