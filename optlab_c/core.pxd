@@ -141,7 +141,7 @@ cdef extern from "loop.h" nogil:
         loop_counts counts
         int (*observe)(void* ctx, const descent* machine) noexcept nogil
         void* observe_ctx
-        int (*poll)() noexcept nogil
+        int (*poll)(void* ctx) noexcept nogil
         double last_poll
 
     int loop_run(loop* run)

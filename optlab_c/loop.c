@@ -23,7 +23,7 @@ static int interrupted(loop *run)
     if (now - run->last_poll < LOOP_POLL_SECONDS)
         return 0;
     run->last_poll = now;
-    return run->poll();
+    return run->poll(run->observe_ctx);
 }
 
 static int evaluate(loop *run, int want, optlab_point *point)

@@ -20,11 +20,11 @@ typedef struct loop {
     /* Called at every iterate, if given: 0 goes on, OPTLAB_CALLBACK stops,
      * OPTLAB_ABORTED fails. */
     int (*observe)(void *ctx, const descent *machine);
-    void *observe_ctx;
+    void *observe_ctx; /* also that of `poll` */
 
     /* Called every LOOP_POLL_SECONDS or so between evaluations, if given; non-zero
      * aborts. It is what lets Ctrl-C through. */
-    int (*poll)(void);
+    int (*poll)(void *ctx);
     double last_poll;
 } loop;
 

@@ -6,7 +6,7 @@ shared by all runs that have the same ones. A `Machine` is one run.
 
 cimport cython
 cimport numpy as cnp
-from cpython.exc cimport PyErr_CheckSignals, PyErr_Occurred
+from cpython.exc cimport PyErr_CheckSignals
 from cpython.pycapsule cimport PyCapsule_GetPointer, PyCapsule_IsValid
 from libc.stdint cimport int64_t
 from libc.string cimport memcpy
@@ -23,7 +23,9 @@ from optlab_c.callables cimport PythonObjective
 from optlab_c.core cimport (
     DESCENT_DONE,
     DESCENT_ITERATE,
+    DIRECTION_BFGS,
     DIRECTION_KINDS,
+    DIRECTION_LBFGS,
     PROBES,
     SEARCH_KINDS,
     bfgs_give_inverse,
@@ -58,6 +60,8 @@ from optlab_c.core cimport (
     vec_bytes,
     vec_norm,
 )
+
+from zlib import crc32
 
 import numpy as np
 
@@ -141,8 +145,14 @@ cdef class Search:
         return self.s.noise
 
 
-cdef int poll_signals() noexcept with gil:
-    return PyErr_CheckSignals()
+cdef int poll_signals(void* ctx) noexcept with gil:
+    """Let signal handlers run; what they raise ends the run of a Machine."""
+    try:
+        PyErr_CheckSignals()
+    except BaseException as error:
+        (<Machine>ctx).error = error
+        return -1
+    return 0
 
 
 cdef int observe(void* ctx, const descent* machine) noexcept with gil:
@@ -155,26 +165,30 @@ cdef int observe(void* ctx, const descent* machine) noexcept with gil:
         return 100  # OPTLAB_ABORTED
 
 
-MAGIC = b"optlab descent 1"
+MAGIC = b"optlab descent 2"
 
 
 @cython.final
 cdef class Machine:
     """One run of the descent machine from x0 (a float vector of the settings' dtype).
 
-    Either `run` it with an objective, or `ask` and `tell`.
+    Either `run` it with an objective, or `ask` and `tell`. Asking again gives the same
+    question until it is answered, so that a machine may be saved in between.
     """
 
     cdef descent m
     cdef loop run_
     cdef void* memory
     cdef size_t bytes
+    cdef int wanted  # by `ask`, not yet told
     cdef object observer
     cdef BaseException error
 
-    def __cinit__(self, Settings settings=None, cnp.ndarray x0=None):
-        if settings is None:  # `load` fills it in
-            return
+    def __init__(self, Settings settings not None, cnp.ndarray x0 not None):
+        if self.memory != NULL:
+            raise RuntimeError("a machine is made once")
+        if x0.ndim != 1 or x0.size == 0:
+            raise ValueError(f"x0 must be a vector, got shape {(<object>x0).shape}")
         self.m.st.opt = settings.descent
         self.m.st.opt.n = cnp.PyArray_DIM(x0, 0)
         self.run_.stop = settings.stop
@@ -214,47 +228,54 @@ cdef class Machine:
         if observer is not None:
             self.run_.observe = observe
         self.run_.observe_ctx = <void*>self
+        self.run_.poll = poll_signals
+        self.run_.last_poll = 0.0
         self.observer = observer
         self.error = None
+        if self.wanted:
+            raise RuntimeError("tell what was asked before you run")
         if isinstance(objective, PythonObjective):
             python = objective
             python.counts = &self.run_.counts
             self.run_.objective = &python.c
-            self.run_.poll = NULL
             status = loop_run(&self.run_)
             if status != 100 and loop_complete_result(&self.run_) != 0:
                 status = 100
             python.counts = NULL
-            error = self.error or python.error
+            if self.error is None:
+                self.error = python.error
         else:
             self.run_.objective = compiled(objective, self.n, self.m.st.opt.dtype)
-            self.run_.poll = poll_signals
             with nogil:
                 status = loop_run(&self.run_)
                 if status != 100 and loop_complete_result(&self.run_) != 0:
                     status = 100
-            error = self.error
         self.observer = None
+        error, self.error = self.error, None
+        if error is not None:
+            raise error
         if status == 100:
-            if error is not None:
-                raise error
-            if not PyErr_Occurred():
-                raise RuntimeError("fun: the compiled objective reported a failure")
-            return -1
+            raise RuntimeError("fun: the compiled objective reported a failure")
         return status
 
     def ask(self):
         """What is wanted (a mask of F and G, or an event) and a copy of the point x."""
-        want = descent_advance(&self.m)
-        return want, self.copy(descent_x(&self.m)) if want > 0 else None
+        if self.wanted:
+            return self.wanted, self.copy(descent_x(&self.m))
+        cdef int want = descent_advance(&self.m)
+        if want <= 0:
+            return want, None
+        self.wanted = want
+        return want, self.copy(descent_x(&self.m))
 
     def tell(self, f=None, g=None):
-        """Answer what was asked."""
+        """Answer what was asked: f, or g, or both."""
+        cdef int told = (OPTLAB_F if f is not None else 0) | (OPTLAB_G if g is not None else 0)
         cdef cnp.ndarray gradient
+        if told == 0 or told & ~self.wanted:
+            raise ValueError("only what was asked for can be told")
         if g is not None:
-            gradient = np.ascontiguousarray(g, dtype=self.dtype)
-            if cnp.PyArray_SIZE(gradient) != self.n:
-                raise ValueError(f"g must have shape ({self.n},), got {g.shape}")
+            gradient = self.vector("g", g)
             memcpy(
                 descent_g(&self.m),
                 cnp.PyArray_DATA(gradient),
@@ -264,8 +285,16 @@ cdef class Machine:
         if f is not None:
             descent_tell(&self.m, f)
             self.run_.counts.nfev += 1
+        self.wanted &= ~told
 
     # Reading it
+
+    cdef cnp.ndarray vector(self, name, v):
+        """A vector of the machine's length and dtype; an error that names it."""
+        array = np.ascontiguousarray(v, dtype=self.dtype)
+        if array.shape != (self.n,):
+            raise ValueError(f"{name} must have shape ({self.n},), got {array.shape}")
+        return array
 
     cdef object copy(self, const void* v):
         cdef cnp.npy_intp n = self.m.st.opt.n
@@ -353,19 +382,33 @@ cdef class Machine:
 
     # The inverse Hessian
 
-    def give_inverse(self, const double[:, ::1] H0):
+    cdef int need(self, int direction) except -1:
+        if self.m.st.opt.direction != direction:
+            raise TypeError(
+                f"only {direction_rows[direction].name.decode()} has this, not "
+                + direction_rows[self.m.st.opt.direction].name.decode()
+            )
+        return 0
+
+    def give_inverse(self, const double[:, ::1] H0 not None):
         """Start BFGS from a given inverse Hessian."""
+        self.need(DIRECTION_BFGS)
+        if H0.shape[0] != self.n or H0.shape[1] != self.n:
+            raise ValueError(f"H0 must have shape {(self.n, self.n)}")
         bfgs_give_inverse(&self.m, &H0[0, 0])
 
     def inverse(self):
         """BFGS's approximation of the inverse Hessian, n by n."""
+        self.need(DIRECTION_BFGS)
         cdef double[:, ::1] H = np.empty((self.n, self.n))
         bfgs_inverse(&self.m, &H[0, 0])
         return np.asarray(H)
 
     def apply(self, v):
         """The approximate inverse Hessian times v."""
-        cdef cnp.ndarray vector = np.ascontiguousarray(v, dtype=self.dtype)
+        if direction_rows[self.m.st.opt.direction].apply == NULL:
+            self.need(DIRECTION_LBFGS)
+        cdef cnp.ndarray vector = self.vector("v", v)
         cdef cnp.ndarray out = np.empty(self.n, self.dtype)
         direction_rows[self.m.st.opt.direction].apply(
             &self.m, cnp.PyArray_DATA(vector), cnp.PyArray_DATA(out)
@@ -374,47 +417,62 @@ cdef class Machine:
 
     def pair(self, int64_t age):
         """The pair (s, y) that is `age` updates older than the newest."""
+        self.need(DIRECTION_LBFGS)
+        if not 0 <= age < self.m.st.direction.pairs:
+            raise IndexError(f"there are {self.pairs} pairs, got age {age}")
         return self.copy(lbfgs_pair(&self.m, age, 0)), self.copy(lbfgs_pair(&self.m, age, 1))
 
     # Saving
 
     def save(self):
         """The whole state as bytes: `load` continues from it bit for bit."""
-        sizes = np.array([sizeof(descent_state), sizeof(loop), self.bytes], np.int64)
-        return b"".join(
+        head = np.array(
+            [sizeof(descent_state), sizeof(loop), self.bytes, self.wanted], np.int64
+        )
+        state = b"".join(
             (
                 MAGIC,
-                sizes.tobytes(),
+                head.tobytes(),
                 (<char*>&self.m.st)[: sizeof(descent_state)],
                 (<char*>&self.run_)[: sizeof(loop)],
                 (<char*>self.memory)[: self.bytes],
             )
         )
+        return state + crc32(state).to_bytes(4, "little")
 
     @staticmethod
-    def load(bytes saved):
+    def load(bytes saved not None):
         """A machine that goes on where another one was saved."""
         cdef Machine self = Machine.__new__(Machine)
         cdef const char* data = saved
-        cdef int64_t sizes[3]
-        cdef size_t head = len(MAGIC) + sizeof(sizes)
-        if len(saved) < head or saved[: len(MAGIC)] != MAGIC:
+        cdef int64_t head[4]
+        cdef Py_ssize_t start = len(MAGIC), end = len(saved) - 4
+        if not saved.startswith(MAGIC):
             raise ValueError("saved: not a saved machine of this version")
-        memcpy(sizes, data + len(MAGIC), sizeof(sizes))
-        if (
-            sizes[0] != sizeof(descent_state)
-            or sizes[1] != sizeof(loop)
-            or <int64_t>len(saved) != <int64_t>head + sizes[0] + sizes[1] + sizes[2]
+        if end < start + <Py_ssize_t>sizeof(head) or (
+            crc32(saved[:end]).to_bytes(4, "little") != saved[end:]
         ):
-            raise ValueError("saved: damaged, or made by another build")
-        data += head
-        memcpy(&self.m.st, data, sizes[0])
-        memcpy(&self.run_, data + sizes[0], sizes[1])
+            raise ValueError("saved: damaged")
+        memcpy(head, data + start, sizeof(head))
+        start += sizeof(head)
+        if (
+            head[0] != sizeof(descent_state)
+            or head[1] != sizeof(loop)
+            or end != start + head[0] + head[1] + head[2]
+        ):
+            raise ValueError("saved: made by another build")
+        data += start
+        memcpy(&self.m.st, data, head[0])
+        memcpy(&self.run_, data + head[0], head[1])
+        self.wanted = head[3]
+        if descent_size(&self.m.st.opt) != <size_t>head[2]:
+            raise ValueError("saved: made by another build")
         self.take_memory()
-        if self.bytes != <size_t>sizes[2]:
-            raise ValueError("saved: damaged, or made by another build")
-        memcpy(self.memory, data + sizes[0] + sizes[1], self.bytes)
+        memcpy(self.memory, data + head[0] + head[1], self.bytes)
         return self
+
+    def __reduce__(self):
+        return Machine.load, (self.save(),)
 
 
 cdef const optlab_objective* compiled(capsule, int64_t n, int dtype) except NULL:
