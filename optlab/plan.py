@@ -73,8 +73,8 @@ def _cached(
 
 
 def default_maxcor(n: int) -> int:
-    """Pairs kept by L-BFGS: many while they stay in cache, 10 when memory is the limit."""
-    return max(10, min(60, 20_000 // n))
+    """Pairs kept by L-BFGS: several times n, many while they stay in cache, at least 10."""
+    return max(10, min(60, 5 * n, 20_000 // n))
 
 
 def _plan(

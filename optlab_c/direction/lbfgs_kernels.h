@@ -3,7 +3,7 @@
  * Rows are taken four at a time and columns in blocks, so that a block of the vectors
  * stays in the first-level cache while the rows stream by. */
 
-enum { NAMED(BLOCK) = 2048 };
+enum { NAMED(BLOCK) = 1024 };
 
 static inline int64_t NAMED(block_end)(int64_t start, int64_t n)
 {
