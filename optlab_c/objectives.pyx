@@ -16,6 +16,7 @@ from cpython.pycapsule cimport (
 )
 from cpython.ref cimport Py_INCREF, Py_XDECREF, PyObject
 from libc.stdint cimport int64_t
+from libc.stdlib cimport free, malloc
 
 from optlab_c.abi cimport (
     OPTLAB_ABI_VERSION,
@@ -40,6 +41,35 @@ cdef extern from "objectives/mgh.h" nogil:
     )
     void mgh_free(void* ctx)
 
+cdef extern from "objectives/quadratic.h" nogil:
+    ctypedef struct quadratic_model "quadratic":
+        int64_t n
+        const void* d
+        const void* u
+        const void* c
+    void quadratic_init(optlab_objective* objective, quadratic_model* model, int dtype)
+
+cdef extern from "objectives/linear.h" nogil:
+    enum:
+        LINEAR_PANEL
+    ctypedef enum linear_loss:
+        LINEAR_SQUARED
+        LINEAR_LOGISTIC
+        LINEAR_SOFTMAX
+    ctypedef struct linear_model:
+        int64_t rows
+        int64_t columns
+        int64_t outputs
+        int64_t free
+        double precision
+        linear_loss loss
+        const void* x
+        const void* y
+    void linear_init(optlab_objective* objective, linear_model* model, int dtype)
+
+PANEL = LINEAR_PANEL
+SQUARED, LOGISTIC, SOFTMAX = LINEAR_SQUARED, LINEAR_LOGISTIC, LINEAR_SOFTMAX
+
 
 # ---- capsules that own their objective ---------------------------------------------
 
@@ -58,14 +88,14 @@ cdef void release(object capsule) noexcept:
 
 
 cdef object capsule_of(
-    optlab_objective objective, void (*free)(void*) noexcept nogil, object keep
+    optlab_objective objective, void (*discard)(void*) noexcept nogil, object keep
 ):
     cdef holder* held = <holder*>PyMem_Malloc(sizeof(holder))
     if held == NULL:
-        free(objective.ctx)
+        discard(objective.ctx)
         raise MemoryError
     held.objective = objective
-    held.free = free
+    held.free = discard
     held.keep = NULL
     capsule = PyCapsule_New(held, OPTLAB_OBJECTIVE_CAPSULE, release)
     if keep is not None:
@@ -81,6 +111,66 @@ def mgh(int number, int64_t n, int64_t m, bint single):
     if mgh_init(&objective, number, n, m, dtype) != 0:
         raise MemoryError
     return capsule_of(objective, mgh_free, None)
+
+
+cdef int dtype_of(cnp.ndarray array) except -1:
+    """The tag of an array of floats, which has to be contiguous."""
+    cdef int typenum = cnp.PyArray_TYPE(array)
+    if not cnp.PyArray_ISCARRAY_RO(array) or (
+        typenum != cnp.NPY_FLOAT64 and typenum != cnp.NPY_FLOAT32
+    ):
+        raise TypeError("arrays must be contiguous, of float64 or float32")
+    return OPTLAB_FLOAT32 if typenum == cnp.NPY_FLOAT32 else OPTLAB_FLOAT64
+
+
+def quadratic(cnp.ndarray d, cnp.ndarray u, cnp.ndarray c):
+    """Capsule of 1/2 (x - c)^T Q D Q (x - c), Q = I - 2 u u^T; see quadratic.h.
+
+    The arrays are not copied.
+    """
+    cdef int dtype = dtype_of(d)
+    if dtype_of(u) != dtype or dtype_of(c) != dtype or not d.size == u.size == c.size:
+        raise TypeError("d, u and c must have one dtype and one length")
+    cdef quadratic_model* model = <quadratic_model*>malloc(sizeof(quadratic_model))
+    if model == NULL:
+        raise MemoryError
+    model.n = d.size
+    model.d = cnp.PyArray_DATA(d)
+    model.u = cnp.PyArray_DATA(u)
+    model.c = cnp.PyArray_DATA(c)
+    cdef optlab_objective objective
+    quadratic_init(&objective, model, dtype)
+    return capsule_of(objective, free, (d, u, c))
+
+
+def linear(
+    cnp.ndarray panels,
+    cnp.ndarray y,
+    int64_t rows,
+    int64_t outputs,
+    int64_t free_columns,
+    double precision,
+    int loss,
+):
+    """Capsule of the loss of a linear model; see linear.h.
+
+    The arrays, `panels` of shape (panels, columns, rows in a panel), are not copied.
+    """
+    cdef int dtype = dtype_of(panels)
+    cdef linear_model* model = <linear_model*>malloc(sizeof(linear_model))
+    if model == NULL:
+        raise MemoryError
+    model.rows = rows
+    model.columns = cnp.PyArray_DIM(panels, 1)
+    model.outputs = outputs
+    model.free = free_columns
+    model.precision = precision
+    model.loss = <linear_loss>loss
+    model.x = cnp.PyArray_DATA(panels)
+    model.y = cnp.PyArray_DATA(y)
+    cdef optlab_objective objective
+    linear_init(&objective, model, dtype)
+    return capsule_of(objective, free, (panels, y))
 
 
 # ---- the wrapper ---------------------------------------------------------------------

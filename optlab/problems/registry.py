@@ -5,6 +5,7 @@ from __future__ import annotations
 import functools
 import inspect
 from collections.abc import Callable, Mapping
+from copy import deepcopy
 from dataclasses import dataclass
 from difflib import get_close_matches
 from importlib.util import find_spec
@@ -137,15 +138,7 @@ class Problem(Objective):
 
 
 def _remake(make: Callable[..., Problem], params: dict[str, Any]) -> Problem:
-    return make(**params)
-
-
-def made_by(made: Problem, make: Callable[..., Problem], **params: Any) -> Problem:
-    """Note in a problem how it was made, for its repr and for pickle."""
-    made.name = made.name or make.__name__
-    made.params = params
-    made._make = make
-    return made
+    return make(**deepcopy(params))  # a random generator must stay as it was
 
 
 @dataclass(frozen=True)
@@ -163,7 +156,7 @@ class Entry:
     source : str
         Reference.
     requires : str or None
-        Package beyond NumPy and SciPy that it needs.
+        Module beyond NumPy and SciPy that it needs.
     """
 
     name: str
@@ -179,7 +172,7 @@ class Entry:
 
     @property
     def available(self) -> bool:
-        """Whether the package it needs is installed."""
+        """Whether the module it needs is installed."""
         return self.requires is None or find_spec(self.requires) is not None
 
 
@@ -198,7 +191,7 @@ def problem(
     source : str
         Reference.
     requires : str, optional
-        Package beyond NumPy and SciPy that it needs.
+        Module beyond NumPy and SciPy that it needs.
 
     Returns
     -------
@@ -233,14 +226,21 @@ def problem(
         def make(*args: P.args, **kwargs: P.kwargs) -> Problem:
             if requires is not None and find_spec(requires) is None:
                 raise ImportError(
-                    f"the problem {name!r} needs {requires}, which is not installed: "
-                    "pip install 'optlab[data]'"
+                    f"the problem {name!r} needs the module {requires}, which is not "
+                    "installed: pip install 'optlab[data]'"
                 )
-            made = factory(*args, **kwargs)
+            bound = signature.bind(*args, **kwargs)
+            params = dict(bound.arguments)
+            if not isinstance(params.get("rng", 0), int | np.integer):
+                bound.arguments["rng"] = np.random.default_rng(params["rng"])
+                params["rng"] = deepcopy(bound.arguments["rng"])  # before it is used
+            made = factory(*bound.args, **bound.kwargs)
             made.name = name
             made.source = source
             made.tags = tags
-            return made_by(made, make, **signature.bind(*args, **kwargs).arguments)
+            made.params = params
+            made._make = make
+            return made
 
         _entries[name] = Entry(name, make, tags, source, requires)
         return make
@@ -293,7 +293,7 @@ def get(name: str, **params: Any) -> Problem:
     TypeError
         If the problem has no such parameter, or a value is of the wrong type.
     ImportError
-        If the problem needs a package that is not installed.
+        If the problem needs a module that is not installed.
 
     Examples
     --------
@@ -318,7 +318,7 @@ def get(name: str, **params: Any) -> Problem:
 def names(*tags: str) -> list[str]:
     """Return the names of the problems that carry all the given tags.
 
-    Problems whose package is not installed are left out.
+    Problems whose module is not installed are left out.
 
     Parameters
     ----------

@@ -13,11 +13,12 @@ enum {
     LINEAR_CACHE = 262144, /* bytes of data of a block */
 };
 
+#define INLINE OPTLAB_INLINE
 #define JOIN_(a, b) a##_##b
 #define JOIN(a, b) JOIN_(a, b)
 
 #ifdef __GNUC__
-#define UNROLL _Pragma("GCC unroll 8")
+#define UNROLL _Pragma("GCC unroll 16")
 #pragma GCC diagnostic ignored "-Wpsabi" /* vectors are only passed inline */
 #else
 #define UNROLL
@@ -28,19 +29,19 @@ enum {
 #define VECTOR 16
 #define TARGET
 #define REAL double
-#define REAL_NAME float64
-#define NAME(x) JOIN(x, float64_any)
+#define REAL_NAME f64
+#define NAMED(x) JOIN(x, f64_any)
 #include "linear_kernels.h"
 #undef REAL
 #undef REAL_NAME
-#undef NAME
+#undef NAMED
 #define REAL float
-#define REAL_NAME float32
-#define NAME(x) JOIN(x, float32_any)
+#define REAL_NAME f32
+#define NAMED(x) JOIN(x, f32_any)
 #include "linear_kernels.h"
 #undef REAL
 #undef REAL_NAME
-#undef NAME
+#undef NAMED
 #undef VECTOR
 #undef TARGET
 
@@ -51,19 +52,19 @@ enum {
 #define VECTOR 32
 #define TARGET __attribute__((target("arch=x86-64-v3")))
 #define REAL double
-#define REAL_NAME float64
-#define NAME(x) JOIN(x, float64_v3)
+#define REAL_NAME f64
+#define NAMED(x) JOIN(x, f64_v3)
 #include "linear_kernels.h"
 #undef REAL
 #undef REAL_NAME
-#undef NAME
+#undef NAMED
 #define REAL float
-#define REAL_NAME float32
-#define NAME(x) JOIN(x, float32_v3)
+#define REAL_NAME f32
+#define NAMED(x) JOIN(x, f32_v3)
 #include "linear_kernels.h"
 #undef REAL
 #undef REAL_NAME
-#undef NAME
+#undef NAMED
 #undef VECTOR
 #undef TARGET
 
@@ -72,15 +73,15 @@ enum {
 #define VECTOR 64
 #define TARGET __attribute__((target("arch=x86-64-v4")))
 #define REAL double
-#define REAL_NAME float64
-#define NAME(x) JOIN(x, float64_v4)
+#define REAL_NAME f64
+#define NAMED(x) JOIN(x, f64_v4)
 #include "linear_kernels.h"
 #undef REAL
 #undef REAL_NAME
-#undef NAME
+#undef NAMED
 #define REAL float
-#define REAL_NAME float32
-#define NAME(x) JOIN(x, float32_v4)
+#define REAL_NAME f32
+#define NAMED(x) JOIN(x, f32_v4)
 #include "linear_kernels.h"
 
 #endif
@@ -89,11 +90,11 @@ static optlab_eval eval_of(int dtype)
 {
 #ifdef OPTLAB_HAS_CLONES
     if (__builtin_cpu_supports("x86-64-v4"))
-        return dtype == OPTLAB_FLOAT32 ? eval_float32_v4 : eval_float64_v4;
+        return dtype == OPTLAB_FLOAT32 ? eval_f32_v4 : eval_f64_v4;
     if (__builtin_cpu_supports("x86-64-v3"))
-        return dtype == OPTLAB_FLOAT32 ? eval_float32_v3 : eval_float64_v3;
+        return dtype == OPTLAB_FLOAT32 ? eval_f32_v3 : eval_f64_v3;
 #endif
-    return dtype == OPTLAB_FLOAT32 ? eval_float32_any : eval_float64_any;
+    return dtype == OPTLAB_FLOAT32 ? eval_f32_any : eval_f64_any;
 }
 
 void linear_init(optlab_objective *objective, linear_model *model, int dtype)

@@ -1,46 +1,70 @@
 /* Evaluation of a linear model for one dtype and one width of vectors.
  *
- * Included with REAL, REAL_NAME (float64 or float32), NAME(x), VECTOR (bytes in a vector)
+ * Included with REAL, REAL_NAME (f64 or f32), NAMED(x), VECTOR (bytes in a vector)
  * and TARGET (attribute that allows them) defined.
  *
  * Rows are taken in blocks, small enough that data and scores stay in the caches: scores
  * z = W x, then the loss turns them into its slopes, then g += slopes times data. Both
- * products keep a tile of sums in registers: 2 vectors of rows by up to 5 outputs. */
+ * products keep a tile of sums in registers, of up to TILE outputs, which leaves
+ * 16 registers enough. */
 
-#define LANES ((int)(VECTOR / sizeof(REAL)))
+#define LANES (VECTOR / (int)sizeof(REAL))
 #define ROWS ((int)(LINEAR_PANEL / sizeof(REAL)))
 #define MATH(f) JOIN(f, REAL_NAME)
+#define TILE 5
 
 #if defined(__GNUC__)
-typedef REAL NAME(lanes)
+typedef REAL NAMED(lanes)
     __attribute__((vector_size(VECTOR), aligned(sizeof(REAL)), may_alias));
-#define LOAD(p) (*(const NAME(lanes) *)(p))
-#define STORE(p, v) (*(NAME(lanes) *)(p) = (v))
+typedef REAL NAMED(short_lanes) __attribute__((vector_size(16)));
+#define LOAD(p) (*(const NAMED(lanes) *)(p))
+#define STORE(p, v) (*(NAMED(lanes) *)(p) = (v))
 #define MULTIPLY_ADD(sum, a, b) ((sum) += (a) * (b))
 #define MULTIPLY_ADD_SCALAR(sum, a, s) ((sum) += (a) * (s))
-#define LANE(v, i) ((v)[i])
 #else
-typedef struct { REAL v[VECTOR / sizeof(REAL)]; } NAME(lanes);
-#define LOAD(p) (*(const NAME(lanes) *)(p))
-#define STORE(p, a) (*(NAME(lanes) *)(p) = (a))
+typedef struct { REAL v[VECTOR / sizeof(REAL)]; } NAMED(lanes);
+#define LOAD(p) (*(const NAMED(lanes) *)(p))
+#define STORE(p, a) (*(NAMED(lanes) *)(p) = (a))
 #define MULTIPLY_ADD(sum, a, b) \
     for (int l_ = 0; l_ < LANES; l_++) (sum).v[l_] += (a).v[l_] * (b).v[l_]
 #define MULTIPLY_ADD_SCALAR(sum, a, s) \
     for (int l_ = 0; l_ < LANES; l_++) (sum).v[l_] += (a).v[l_] * (s)
-#define LANE(a, i) ((a).v[i])
 #endif
+
+/* The sum over the lanes, by parts of 16 bytes first. */
+INLINE REAL NAMED(total)(NAMED(lanes) a)
+{
+    union {
+        NAMED(lanes) whole;
+        REAL lane[LANES];
+#ifdef __GNUC__
+        NAMED(short_lanes) part[VECTOR / 16];
+#endif
+    } u = {a};
+    REAL sum = 0;
+#ifdef __GNUC__
+    UNROLL for (int i = 1; i < VECTOR / 16; i++)
+        u.part[0] += u.part[i];
+    UNROLL for (int i = 0; i < 16 / (int)sizeof(REAL); i++)
+        sum += u.lane[i];
+#else
+    for (int i = 0; i < LANES; i++)
+        sum += u.lane[i];
+#endif
+    return sum;
+}
 
 /* z of 2 vectors of rows by C outputs. With few outputs, U columns at once keep as many
  * independent sums going. */
-OPTLAB_INLINE void NAME(scores_tile)(int C, int U, const REAL *x, int64_t columns,
+INLINE void NAMED(scores_tile)(int C, int U, const REAL *x, int64_t columns,
                                      const REAL *w, REAL *z, int64_t ldz)
 {
-    NAME(lanes) sum[5][2][4] = {0};
+    NAMED(lanes) sum[TILE][2][4] = {0};
     int64_t j = 0;
     for (; j + U <= columns; j += U)
         UNROLL for (int u = 0; u < U; u++) {
-            NAME(lanes) a = LOAD(x + (j + u) * ROWS);
-            NAME(lanes) b = LOAD(x + (j + u) * ROWS + LANES);
+            NAMED(lanes) a = LOAD(x + (j + u) * ROWS);
+            NAMED(lanes) b = LOAD(x + (j + u) * ROWS + LANES);
             UNROLL for (int c = 0; c < C; c++) {
                 REAL s = w[c * columns + j + u];
                 MULTIPLY_ADD_SCALAR(sum[c][0][u], a, s);
@@ -61,87 +85,90 @@ OPTLAB_INLINE void NAME(scores_tile)(int C, int U, const REAL *x, int64_t column
         }
 }
 
-/* The outputs are shared out evenly among tiles of at most 5. */
-OPTLAB_INLINE int NAME(tile_size)(int64_t outputs, int64_t done)
+/* The outputs are shared out evenly among the tiles. */
+INLINE int NAMED(tile_size)(int64_t outputs, int64_t done)
 {
-    int64_t left = outputs - done, tiles = (left + 4) / 5;
+    int64_t left = outputs - done, tiles = (left + TILE - 1) / TILE;
     return (int)((left + tiles - 1) / tiles);
 }
 
 /* Scores of `panels` panels: z[k * ldz + row]. */
-OPTLAB_INLINE void NAME(scores)(const linear_model *m, const REAL *x, int64_t panels,
+TARGET static void NAMED(scores)(const linear_model *m, const REAL *x, int64_t panels,
                                 const REAL *w, REAL *z, int64_t ldz)
 {
     int64_t columns = m->columns;
     for (int64_t p = 0; p < panels; p++, x += columns * ROWS, z += ROWS)
         for (int64_t k = 0, c; k < m->outputs; k += c) {
-            c = NAME(tile_size)(m->outputs, k);
+            c = NAMED(tile_size)(m->outputs, k);
             for (int part = 0; part < ROWS; part += 2 * LANES) {
                 const REAL *at = x + part, *wk = w + k * columns;
                 REAL *zk = z + k * ldz + part;
+#define CASE(C, U) \
+    case C: NAMED(scores_tile)(C, U, at, columns, wk, zk, ldz); break
                 switch (c) {
-                case 1: NAME(scores_tile)(1, 4, at, columns, wk, zk, ldz); break;
-                case 2: NAME(scores_tile)(2, 2, at, columns, wk, zk, ldz); break;
-                case 3: NAME(scores_tile)(3, 1, at, columns, wk, zk, ldz); break;
-                case 4: NAME(scores_tile)(4, 1, at, columns, wk, zk, ldz); break;
-                default: NAME(scores_tile)(5, 1, at, columns, wk, zk, ldz);
+                    CASE(1, 4);
+                    CASE(2, 2);
+                    CASE(3, 1);
+                    CASE(4, 1);
+                    CASE(5, 1);
+#undef CASE
                 }
             }
         }
 }
 
 /* g of C outputs by U columns += slopes z times data, over the rows of the block. */
-OPTLAB_INLINE void NAME(gradient_tile)(int C, int U, const REAL *x, int64_t columns,
+INLINE void NAMED(gradient_tile)(int C, int U, const REAL *x, int64_t columns,
                                        const REAL *z, int64_t ldz, int64_t panels,
                                        REAL *g)
 {
-    NAME(lanes) sum[5][8] = {0};
+    NAMED(lanes) sum[TILE][8] = {0};
     for (int64_t p = 0; p < panels; p++, x += columns * ROWS, z += ROWS)
         for (int part = 0; part < ROWS; part += LANES) {
-            NAME(lanes) a[8];
+            NAMED(lanes) a[8];
             UNROLL for (int u = 0; u < U; u++)
                 a[u] = LOAD(x + u * ROWS + part);
             UNROLL for (int c = 0; c < C; c++) {
-                NAME(lanes) s = LOAD(z + c * ldz + part);
+                NAMED(lanes) s = LOAD(z + c * ldz + part);
                 UNROLL for (int u = 0; u < U; u++)
                     MULTIPLY_ADD(sum[c][u], a[u], s);
             }
         }
     UNROLL for (int c = 0; c < C; c++)
         UNROLL for (int u = 0; u < U; u++) {
-            REAL total = 0;
-            for (int l = 0; l < LANES; l++)
-                total += LANE(sum[c][u], l);
-            g[c * columns + u] += total;
+            g[c * columns + u] += NAMED(total)(sum[c][u]);
         }
 }
 
 /* Tiles of U columns, then single columns. */
-OPTLAB_INLINE void NAME(gradient_tiles)(int C, int U, const REAL *x, int64_t columns,
+INLINE void NAMED(gradient_tiles)(int C, int U, const REAL *x, int64_t columns,
                                         const REAL *z, int64_t ldz, int64_t panels,
                                         REAL *g)
 {
     int64_t j = 0;
     for (; j + U <= columns; j += U)
-        NAME(gradient_tile)(C, U, x + j * ROWS, columns, z, ldz, panels, g + j);
+        NAMED(gradient_tile)(C, U, x + j * ROWS, columns, z, ldz, panels, g + j);
     for (; j < columns; j++)
-        NAME(gradient_tile)(C, 1, x + j * ROWS, columns, z, ldz, panels, g + j);
+        NAMED(gradient_tile)(C, 1, x + j * ROWS, columns, z, ldz, panels, g + j);
 }
 
-OPTLAB_INLINE void NAME(gradient)(const linear_model *m, const REAL *x, int64_t panels,
+TARGET static void NAMED(gradient)(const linear_model *m, const REAL *x, int64_t panels,
                                   const REAL *z, int64_t ldz, REAL *g)
 {
     int64_t n = m->columns;
     for (int64_t k = 0, c; k < m->outputs; k += c) {
-        c = NAME(tile_size)(m->outputs, k);
+        c = NAMED(tile_size)(m->outputs, k);
         const REAL *zk = z + k * ldz;
         REAL *gk = g + k * n;
+#define CASE(C, U) \
+    case C: NAMED(gradient_tiles)(C, U, x, n, zk, ldz, panels, gk); break
         switch (c) {
-        case 1: NAME(gradient_tiles)(1, 8, x, n, zk, ldz, panels, gk); break;
-        case 2: NAME(gradient_tiles)(2, 4, x, n, zk, ldz, panels, gk); break;
-        case 3: NAME(gradient_tiles)(3, 3, x, n, zk, ldz, panels, gk); break;
-        case 4: NAME(gradient_tiles)(4, 2, x, n, zk, ldz, panels, gk); break;
-        default: NAME(gradient_tiles)(5, 2, x, n, zk, ldz, panels, gk);
+            CASE(1, 8);
+            CASE(2, 4);
+            CASE(3, 3);
+            CASE(4, 2);
+            CASE(5, 2);
+#undef CASE
         }
     }
 }
@@ -149,7 +176,7 @@ OPTLAB_INLINE void NAME(gradient)(const linear_model *m, const REAL *x, int64_t 
 /* Each loss returns its sum over `rows` rows from row `at` on, and turns the scores z into
  * slopes; or, if u (the scores of the direction v) is given, u into H times it. */
 
-OPTLAB_INLINE double NAME(squared)(const REAL *y, int64_t rows, REAL *z, const REAL *u)
+TARGET static double NAMED(squared)(const REAL *y, int64_t rows, REAL *z, const REAL *u)
 {
     double f = 0;
     if (u) /* the Hessian by z is 1 */
@@ -162,7 +189,7 @@ OPTLAB_INLINE double NAME(squared)(const REAL *y, int64_t rows, REAL *z, const R
     return f / 2;
 }
 
-OPTLAB_INLINE double NAME(logistic)(const REAL *y, int64_t rows, REAL *z, REAL *u)
+TARGET static double NAMED(logistic)(const REAL *y, int64_t rows, REAL *z, REAL *u)
 {
     double f = 0;
     if (u) {
@@ -185,7 +212,7 @@ OPTLAB_INLINE double NAME(logistic)(const REAL *y, int64_t rows, REAL *z, REAL *
     return f;
 }
 
-OPTLAB_INLINE double NAME(softmax)(const int32_t *y, int64_t rows, int64_t outputs,
+TARGET static double NAMED(softmax)(const int32_t *y, int64_t rows, int64_t outputs,
                                    int64_t ldz, REAL *z, REAL *u)
 {
     REAL top[LINEAR_BLOCK], own[LINEAR_BLOCK], others[LINEAR_BLOCK], over[LINEAR_BLOCK];
@@ -247,19 +274,19 @@ OPTLAB_INLINE double NAME(softmax)(const int32_t *y, int64_t rows, int64_t outpu
     return 0;
 }
 
-OPTLAB_INLINE double NAME(slopes)(const linear_model *m, int64_t at, int64_t rows,
+INLINE double NAMED(slopes)(const linear_model *m, int64_t at, int64_t rows,
                                   int64_t ldz, REAL *z, REAL *u)
 {
     switch (m->loss) {
-    case LINEAR_SQUARED: return NAME(squared)((const REAL *)m->y + at, rows, z, u);
-    case LINEAR_LOGISTIC: return NAME(logistic)((const REAL *)m->y + at, rows, z, u);
+    case LINEAR_SQUARED: return NAMED(squared)((const REAL *)m->y + at, rows, z, u);
+    case LINEAR_LOGISTIC: return NAMED(logistic)((const REAL *)m->y + at, rows, z, u);
     default:
-        return NAME(softmax)((const int32_t *)m->y + at, rows, m->outputs, ldz, z, u);
+        return NAMED(softmax)((const int32_t *)m->y + at, rows, m->outputs, ldz, z, u);
     }
 }
 
 /* (precision/2) ||coefficients||^2, and out = precision times w or v, to start the sums. */
-OPTLAB_INLINE double NAME(penalty)(const linear_model *m, const REAL *w, REAL *out)
+INLINE double NAMED(penalty)(const linear_model *m, const REAL *w, REAL *out)
 {
     double f = 0;
     int64_t penalised = m->columns - m->free;
@@ -278,7 +305,7 @@ OPTLAB_INLINE double NAME(penalty)(const linear_model *m, const REAL *w, REAL *o
 }
 
 /* One pass over the data: f and perhaps g, or, with v, the product hv. */
-OPTLAB_INLINE int NAME(pass)(const linear_model *m, const REAL *w, const REAL *v,
+TARGET static int NAMED(pass)(const linear_model *m, const REAL *w, const REAL *v,
                              double *f, REAL *out)
 {
     /* Padding rows keep scores of 0, and their data are 0: they add nothing to g. */
@@ -297,18 +324,18 @@ OPTLAB_INLINE int NAME(pass)(const linear_model *m, const REAL *w, const REAL *v
         fits = 1;
     }
     most = most < fits ? most : fits;
-    double sum = NAME(penalty)(m, v ? v : w, out);
+    double sum = NAMED(penalty)(m, v ? v : w, out);
     for (int64_t p = 0; p < panels; p += most) {
         int64_t here = panels - p < most ? panels - p : most, at = p * ROWS;
         int64_t rows = m->rows - at < here * ROWS ? m->rows - at : here * ROWS;
         int64_t ldz = here * ROWS;
         const REAL *x = (const REAL *)m->x + p * m->columns * ROWS;
-        NAME(scores)(m, x, here, w, z, ldz);
+        NAMED(scores)(m, x, here, w, z, ldz);
         if (v)
-            NAME(scores)(m, x, here, v, u, ldz);
-        sum += NAME(slopes)(m, at, rows, ldz, z, u);
+            NAMED(scores)(m, x, here, v, u, ldz);
+        sum += NAMED(slopes)(m, at, rows, ldz, z, u);
         if (out)
-            NAME(gradient)(m, x, here, v ? u : z, ldz, out);
+            NAMED(gradient)(m, x, here, v ? u : z, ldz, out);
     }
     free(heap);
     if (f)
@@ -316,23 +343,23 @@ OPTLAB_INLINE int NAME(pass)(const linear_model *m, const REAL *w, const REAL *v
     return 0;
 }
 
-TARGET static int NAME(eval)(void *ctx, int want, optlab_point *point)
+TARGET static int NAMED(eval)(void *ctx, int want, optlab_point *point)
 {
     const linear_model *m = ctx;
     int failed = 0;
     if (want & (OPTLAB_F | OPTLAB_G))
-        failed = NAME(pass)(m, point->x, NULL, want & OPTLAB_F ? &point->f : NULL,
+        failed = NAMED(pass)(m, point->x, NULL, want & OPTLAB_F ? &point->f : NULL,
                             want & OPTLAB_G ? point->g : NULL);
     if (!failed && want & OPTLAB_HV)
-        failed = NAME(pass)(m, point->x, point->v, NULL, point->hv);
+        failed = NAMED(pass)(m, point->x, point->v, NULL, point->hv);
     return failed;
 }
 
 #undef LANES
 #undef ROWS
 #undef MATH
+#undef TILE
 #undef LOAD
 #undef STORE
 #undef MULTIPLY_ADD
 #undef MULTIPLY_ADD_SCALAR
-#undef LANE

@@ -19,11 +19,9 @@
 #include <stdlib.h>
 #include <string.h>
 
-#ifdef _MSC_VER
-#define INLINE static __forceinline
-#else
-#define INLINE static inline __attribute__((always_inline))
-#endif
+#include "math_kernels.h"
+
+#define INLINE OPTLAB_INLINE
 
 enum { F = OPTLAB_F, G = OPTLAB_G, HV = OPTLAB_HV, H = OPTLAB_H };
 
