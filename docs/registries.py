@@ -4,6 +4,8 @@
 ``.. problems::`` lists the problems.
 """
 
+from dataclasses import fields
+
 from docutils import nodes
 from sphinx.util.docutils import SphinxDirective
 
@@ -28,20 +30,32 @@ def code(text):
     return nodes.literal(text, text)
 
 
+def defaults(*groups):
+    """Return the options of some groups with their defaults."""
+    options = (f"{o.name}={o.default}" for group in groups for o in fields(group))
+    return code(", ".join(options))
+
+
 class Methods(SphinxDirective):
     def run(self):
         from optlab.methods import METHODS
 
-        rows = [(code(name), row.summary) for name, row in METHODS.items()]
-        return [table(("method", "what it is"), rows)]
+        rows = [
+            (code(name), row.summary, code(row.line_search), defaults(*row.options))
+            for name, row in METHODS.items()
+        ]
+        return [table(("method", "what it is", "line_search", "options"), rows)]
 
 
 class LineSearches(SphinxDirective):
     def run(self):
         from optlab.methods import LINE_SEARCHES
 
-        rows = [(code(name), row.summary) for name, row in LINE_SEARCHES.items()]
-        return [table(("line_search", "what it is"), rows)]
+        rows = [
+            (code(name), row.summary, defaults(row.options))
+            for name, row in LINE_SEARCHES.items()
+        ]
+        return [table(("line_search", "what it is", "options"), rows)]
 
 
 class Problems(SphinxDirective):

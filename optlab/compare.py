@@ -124,7 +124,7 @@ class Run:
     ``evaluations`` is the first evaluation that met the common test, or None;
     ``own_time`` and ``objective_time`` are seconds of the whole run; ``nit`` is None
     when the run was cut off at the limit of evaluations. ``f`` and ``gnorm`` belong to
-    the returned point; ``gnorms`` holds max |g_i| of every evaluation in order.
+    the returned point; ``gnorms`` holds ``max(abs(g))`` of every evaluation in order.
     """
 
     problem: str
@@ -696,6 +696,7 @@ def _draw_curves(runs: Sequence[Run]) -> Any:
         axis.set_yscale("log")
         axis.set_title(f"{key[0]}, n = {key[1]}", fontsize=8)
         axis.tick_params(labelsize=7)
+        axis.tick_params(which="minor", labelbottom=False)
     for axis in axes.flat[len(problems) :]:
         axis.set_axis_off()
     figure.supxlabel("evaluations", fontsize=9)
