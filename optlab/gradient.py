@@ -50,8 +50,9 @@ def check_gradient(
 ) -> GradientCheck:
     """Compare a gradient with differences of f, component by component.
 
-    Central differences over two widths, h and 2h with ``h = eps**(1/3) * max(1, |x_i|)``,
-    are extrapolated (Richardson), and their disagreement gives the tolerance.
+    Central differences over two widths, h and 2h with
+    ``h = eps**(1/3) * max(1, |x_i|)``, are extrapolated (Richardson), and their
+    disagreement gives the tolerance.
 
     Parameters
     ----------
