@@ -20,6 +20,7 @@ def linear(
     free_columns: int,
     precision: float,
     loss: int,
+    width: int = 64,
 ) -> object: ...
 
 class Objective:

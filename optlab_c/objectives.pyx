@@ -65,7 +65,9 @@ cdef extern from "objectives/linear.h" nogil:
         linear_loss loss
         const void* x
         const void* y
-    void linear_init(optlab_objective* objective, linear_model* model, int dtype)
+    void linear_init(
+        optlab_objective* objective, linear_model* model, int dtype, int width
+    )
 
 PANEL = LINEAR_PANEL
 SQUARED, LOGISTIC, SOFTMAX = LINEAR_SQUARED, LINEAR_LOGISTIC, LINEAR_SOFTMAX
@@ -151,10 +153,12 @@ def linear(
     int64_t free_columns,
     double precision,
     int loss,
+    int width=64,
 ):
     """Capsule of the loss of a linear model; see linear.h.
 
     The arrays, `panels` of shape (panels, columns, rows in a panel), are not copied.
+    `width` limits the bytes in a vector, for tests.
     """
     cdef int dtype = dtype_of(panels)
     cdef linear_model* model = <linear_model*>malloc(sizeof(linear_model))
@@ -169,7 +173,7 @@ def linear(
     model.x = cnp.PyArray_DATA(panels)
     model.y = cnp.PyArray_DATA(y)
     cdef optlab_objective objective
-    linear_init(&objective, model, dtype)
+    linear_init(&objective, model, dtype, width)
     return capsule_of(objective, free, (panels, y))
 
 

@@ -358,15 +358,15 @@ def registry() -> Mapping[str, Entry]:
     return MappingProxyType(_entries)
 
 
-def checked_dtype(dtype: npt.DTypeLike) -> bool:
+def checked_dtype(dtype: Any) -> bool:
     """Whether a problem's dtype is float32; anything but that or float64 is refused."""
-    try:
-        kind = np.dtype(dtype)
-    except TypeError:
-        kind = None
-    if kind not in (np.dtype(np.float64), np.dtype(np.float32)):
-        raise ValueError(f"dtype must be 'float64' or 'float32', not {dtype!r}")
-    return kind == np.dtype(np.float32)
+    for kind in (np.float32, np.float64):
+        try:
+            if dtype is not None and np.dtype(dtype) == kind:
+                return kind is np.float32
+        except TypeError:
+            break  # no dtype at all
+    raise ValueError(f"dtype must be 'float64' or 'float32', not {dtype!r}")
 
 
 def checked_int(

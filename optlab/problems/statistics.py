@@ -170,7 +170,7 @@ def logistic_regression(
     <Problem logistic_regression(precision=1.0): n=2>
     >>> result = minimize(problem, problem.x0, jac=problem.grad)
     >>> problem.coef(result.x).round(3), problem.intercept(result.x).round(3)
-    (array([[0.504]]), array([-0.756]))
+    (array([[0.453]]), array([-0.679]))
     """
     data = as_matrix("X", X)
     rows, features = data.shape
@@ -233,15 +233,15 @@ def random_data(
     samples: int, features: int, classes: int, rng: np.random.Generator | int | None
 ) -> tuple[Array, Array]:
     """Draw correlated normal data, and labels from a softmax model of them."""
-    samples = checked_int("samples", samples, 2)
-    features = checked_int("features", features, 1)
     classes = checked_int("classes", classes, 2)
+    samples = checked_int("samples", samples, classes)
+    features = checked_int("features", features, 1)
     generator = np.random.default_rng(rng)
     mix = np.eye(features) + 0.5 * generator.standard_normal((features, features))
     X = generator.standard_normal((samples, features)) @ mix
     scores = X @ generator.standard_normal((features, classes)) / np.sqrt(features)
     y = np.argmax(scores + generator.gumbel(size=scores.shape), axis=1)
-    y[:classes] = np.arange(classes)[:samples]  # no class goes missing
+    y[:classes] = np.arange(classes)  # no class goes missing
     return X, y
 
 

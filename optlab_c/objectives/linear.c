@@ -86,18 +86,21 @@ enum {
 
 #endif
 
-static optlab_eval eval_of(int dtype)
+static optlab_eval eval_of(int dtype, int width)
 {
+    int single = dtype == OPTLAB_FLOAT32;
 #ifdef OPTLAB_HAS_CLONES
-    if (__builtin_cpu_supports("x86-64-v4"))
-        return dtype == OPTLAB_FLOAT32 ? eval_f32_v4 : eval_f64_v4;
-    if (__builtin_cpu_supports("x86-64-v3"))
-        return dtype == OPTLAB_FLOAT32 ? eval_f32_v3 : eval_f64_v3;
+    if (width >= 64 && __builtin_cpu_supports("x86-64-v4"))
+        return single ? eval_f32_v4 : eval_f64_v4;
+    if (width >= 32 && __builtin_cpu_supports("x86-64-v3"))
+        return single ? eval_f32_v3 : eval_f64_v3;
+#else
+    (void)width;
 #endif
-    return dtype == OPTLAB_FLOAT32 ? eval_f32_any : eval_f64_any;
+    return single ? eval_f32_any : eval_f64_any;
 }
 
-void linear_init(optlab_objective *objective, linear_model *model, int dtype)
+void linear_init(optlab_objective *objective, linear_model *model, int dtype, int width)
 {
     *objective = (optlab_objective){
         .version = OPTLAB_ABI_VERSION,
@@ -105,7 +108,7 @@ void linear_init(optlab_objective *objective, linear_model *model, int dtype)
         .provides = OPTLAB_F | OPTLAB_G | OPTLAB_HV,
         .n = model->outputs * model->columns,
         .n_samples = model->rows,
-        .eval = eval_of(dtype),
+        .eval = eval_of(dtype, width),
         .ctx = model,
     };
 }

@@ -28,9 +28,10 @@ typedef struct linear_model {
     const void *y; /* rows numbers of that dtype; int32_t for softmax */
 } linear_model;
 
-/* Describes the objective of a model that the caller owns, and checked. An evaluation
- * keeps what it computes on the stack (only beyond 256 outputs it allocates, once): any
- * number of threads may evaluate one model at once. */
-void linear_init(optlab_objective *objective, linear_model *model, int dtype);
+/* Describes the objective of a model that the caller owns, and checked. `width` is the
+ * most bytes a vector may have; the machine's own limit holds as well. An evaluation keeps
+ * what it computes on the stack (only beyond 256 outputs it allocates, once): any number
+ * of threads may evaluate one model at once. */
+void linear_init(optlab_objective *objective, linear_model *model, int dtype, int width);
 
 #endif
