@@ -52,7 +52,7 @@ double steepest_first_trial(const descent *m)
     case STEP_UNIT:
         return 1.0;
     case STEP_PREVIOUS:
-        return st->search.alpha * st->search.dphi0 / st->dphi;
+        return st->alpha * st->search.dphi0 / st->dphi;
     default:
         if (!(dir->sy > 0.0)) /* concave along s: try ten times as far */
             return 10.0 * sqrt(dir->ss) / st->gnorm;

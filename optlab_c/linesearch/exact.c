@@ -2,8 +2,9 @@
  *
  * The root of the slope is bracketed and found by the secant rule: on a quadratic, where
  * the slope is linear, the second trial is exact. A bracket end that stays twice has its
- * slope halved (the Illinois rule), so both ends close in. An end that is higher than
- * phi(0) is too long whatever its slope says. */
+ * slope halved (the Illinois rule), so both ends close in; two trials that did not halve
+ * the bracket are followed by bisection. An end that is higher than phi(0) is too long
+ * whatever its slope says. */
 #include "linesearch.h"
 
 #include <float.h>
@@ -44,6 +45,9 @@ int exact_advance(search *s, const search_trial *t)
         return higher ? SEARCH_FAIL : SEARCH_ACCEPT; /* the root lies between neighbours */
     double next = s->hi.dphi > 0.0 ? secant_root(&s->lo, &s->hi) : NAN;
     int between = next > s->lo.alpha && next < s->hi.alpha;
-    s->alpha = between ? next : s->lo.alpha + 0.5 * width;
+    int slow = width > 0.5 * s->width_before;
+    s->alpha = between && !slow ? next : s->lo.alpha + 0.5 * width;
+    s->width_before = s->width;
+    s->width = width;
     return SEARCH_TRY;
 }

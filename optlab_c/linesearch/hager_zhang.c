@@ -100,7 +100,8 @@ static int resume(search *s, const search_trial *t, int finished)
 
 int hager_zhang_advance(search *s, const search_trial *t)
 {
-    if (wolfe(s, t) || (low_enough(s, t) && approximate_wolfe(s, t->dphi)))
+    if ((wolfe(s, t) && !unresolved(s, t)) ||
+        (low_enough(s, t) && approximate_wolfe(s, t->dphi)))
         return SEARCH_ACCEPT;
 
     switch (s->phase) {

@@ -82,7 +82,9 @@ int search_advance(search *s, double phi, double dphi, int has_slope)
     }
     s->ntrial++;
     if (reply == SEARCH_TRY && (s->ntrial >= s->opt.maxls || s->alpha == t.alpha))
-        return SEARCH_FAIL;
+        reply = SEARCH_FAIL;
+    if (reply == SEARCH_FAIL)
+        s->alpha = t.alpha;
     return reply;
 }
 

@@ -87,7 +87,8 @@ int strong_wolfe_advance(search *s, const search_trial *t)
         s->phase = PLAIN;
 
     double from_lo = t->alpha - s->lo.alpha;
-    double shortest = t->alpha + GROW_MIN * from_lo, longest = t->alpha + GROW_MAX * from_lo;
+    double longest = t->alpha + GROW_MAX * from_lo;
+    double shortest = s->ntrial > 0 ? t->alpha + GROW_MIN * from_lo : 0.0; /* MINPACK-2 */
     double next;
     if (s->phase == AUXILIARY && t->phi <= s->lo.phi && !sufficient_decrease(s, t)) {
         search_trial lo = tilt(s->lo, slope), hi = tilt(s->hi, slope);
