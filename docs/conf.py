@@ -24,7 +24,7 @@ extensions = [
     "sphinx_gallery.gen_gallery",
 ]
 exclude_patterns = ["_build", "examples"]
-nitpicky = False
+default_role = "py:obj"
 
 autosummary_generate = True
 autodoc_typehints = "none"  # the numpydoc sections say it

@@ -64,10 +64,10 @@ class Problems(SphinxDirective):
 
         rows = []
         for name in problems.names():
-            problem = problems.get(name)
+            problem, summary = problems.get(name), problems.registry()[name].summary
             least = "" if problem.f_opt is None else f"{problem.f_opt:.10g}"
-            rows.append((code(name), str(problem.n), least, problem.source))
-        return [table(("name", "n", "least value", "source"), rows)]
+            rows.append((code(name), summary, str(problem.n), least))
+        return [table(("name", "what it is", "n", "least value"), rows)]
 
 
 def setup(app):

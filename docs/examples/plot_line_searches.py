@@ -26,7 +26,7 @@ for search, share in zip(searches, rho.T, strict=True):
     axis.step(tau, share, where="post", label=search)
 axis.set(
     xscale="log",
-    xlim=(1, 20),
+    xlim=(1, tau[-1]),
     xlabel="evaluations, as a multiple of the fewest",
     ylabel="share of the problems solved",
 )

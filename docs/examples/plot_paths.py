@@ -14,6 +14,7 @@ import optlab
 problem = optlab.problems.get("rosenbrock")
 
 u, v = np.meshgrid(np.linspace(-1.6, 1.6, 200), np.linspace(-0.6, 2.0, 200))
+levels = np.geomspace(0.3, 1000, 10)
 heights = 100 * (v - u**2) ** 2 + (1 - u) ** 2
 
 fig, axes = plt.subplots(1, 3, figsize=(10, 3.4), sharey=True, layout="constrained")
@@ -22,9 +23,7 @@ for axis, method in zip(axes, ["gd", "l-bfgs", "bfgs"], strict=True):
         problem, problem.x0, method=method, options={"return_all": True}
     )
     path = np.array(res.allvecs)
-    axis.contour(
-        u, v, heights, np.geomspace(0.05, 1000, 12), cmap="Greys", linewidths=0.6
-    )
+    axis.contour(u, v, heights, levels, colors="0.75", linewidths=0.7)
     axis.plot(*path.T, ".-", color="#0072b2", linewidth=1, markersize=4)
     axis.plot(1, 1, "*", color="#d55e00", markersize=10)
     axis.set(
