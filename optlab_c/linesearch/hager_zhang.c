@@ -133,7 +133,7 @@ int hager_zhang_advance(search *s, const search_trial *t)
     default:
         s->previous = t->dphi >= 0.0 ? s->hi : s->lo;
         if (!update(s, t)) {
-            s->after = s->phase;
+            s->after = s->phase == SECANT ? SECANT2 : s->phase; /* S4: c is no end */
             return propose(s, THETA, share(s, s->opt.theta));
         }
         return resume(s, t, s->phase);

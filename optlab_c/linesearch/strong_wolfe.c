@@ -88,7 +88,11 @@ int strong_wolfe_advance(search *s, const search_trial *t)
 
     double from_lo = t->alpha - s->lo.alpha;
     double longest = t->alpha + GROW_MAX * from_lo;
-    double shortest = s->ntrial > 0 ? t->alpha + GROW_MIN * from_lo : 0.0; /* MINPACK-2 */
+    double shortest = s->ntrial > 0 ? t->alpha + GROW_MIN * from_lo : 0.0;
+    if (s->has_hi) { /* as in MINPACK-2: the interval itself */
+        longest = fmax(s->lo.alpha, s->hi.alpha);
+        shortest = fmin(s->lo.alpha, s->hi.alpha);
+    }
     double next;
     if (s->phase == AUXILIARY && t->phi <= s->lo.phi && !sufficient_decrease(s, t)) {
         search_trial lo = tilt(s->lo, slope), hi = tilt(s->hi, slope);
