@@ -1,9 +1,10 @@
 /* exp and log for loops that vectorise: no branch, no table, no call.
  *
- * Written once for every compiler and instruction set; a C library's vector functions are
- * at most a third faster, and only on some systems. Errors seen over the whole range: 1.1
- * ulp in float64, 1.2 in float32. NaN comes out as NaN, overflow as inf, underflow
- * gradually as 0. Polynomials are near-minimax (interpolation in Chebyshev nodes). */
+ * Written once for every compiler and instruction set; a C library's vector functions
+ * are at most a third faster, and only on some systems. Errors seen over the whole
+ * range: 1.1 ulp in float64, 1.2 in float32. NaN comes out as NaN, overflow as inf,
+ * underflow gradually as 0. Polynomials are near-minimax (interpolation in Chebyshev
+ * nodes). */
 #ifndef OPTLAB_MATH_KERNELS_H
 #define OPTLAB_MATH_KERNELS_H
 
@@ -46,9 +47,9 @@ OPTLAB_INLINE float f32_of(uint32_t u)
     return x;
 }
 
-/* e^x = 2^k e^r with |r| <= ln(2)/2. Adding 1.5 * 2^52 rounds to a whole number and leaves
- * it in the low bits. The power of two is multiplied in two halves, so that neither
- * overflows nor underflows before the product does. */
+/* e^x = 2^k e^r with |r| <= ln(2)/2. Adding 1.5 * 2^52 rounds to a whole number and
+ * leaves it in the low bits. The power of two is multiplied in two halves, so that
+ * neither overflows nor underflows before the product does. */
 OPTLAB_INLINE double exp_f64(double x)
 {
     const double magic = 0x1.8p52;

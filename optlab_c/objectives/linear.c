@@ -1,4 +1,4 @@
-/* Linear models: `linear_kernels.h` compiled for each dtype and each instruction set. */
+/* Linear models: `linear_kernels.h` for each dtype and each instruction set. */
 
 #include "linear.h"
 
@@ -100,7 +100,8 @@ static optlab_eval eval_of(int dtype, int width)
     return single ? eval_f32_any : eval_f64_any;
 }
 
-void linear_init(optlab_objective *objective, linear_model *model, int dtype, int width)
+void linear_init(optlab_objective *objective, linear_model *model, int dtype,
+                 int width)
 {
     *objective = (optlab_objective){
         .version = OPTLAB_ABI_VERSION,

@@ -3,10 +3,10 @@
  * Included with REAL, REAL_NAME (f64 or f32), NAMED(x), VECTOR (bytes in a vector)
  * and TARGET (attribute that allows them) defined.
  *
- * Rows are taken in blocks, small enough that data and scores stay in the caches: scores
- * z = W x, then the loss turns them into its slopes, then g += slopes times data. Both
- * products keep a tile of sums in registers, of up to TILE outputs, which leaves
- * 16 registers enough. */
+ * Rows are taken in blocks, small enough that data and scores stay in the caches: first
+ * the scores z = W x, then the loss turns them into its slopes, then g += slopes times
+ * data. Both products keep a tile of sums in registers, of up to TILE outputs, for
+ * which 16 registers are enough. */
 
 #define LANES (VECTOR / (int)sizeof(REAL))
 #define ROWS ((int)(LINEAR_PANEL / sizeof(REAL)))
@@ -173,8 +173,8 @@ TARGET static void NAMED(gradient)(const linear_model *m, const REAL *x, int64_t
     }
 }
 
-/* Each loss returns its sum over `rows` rows from row `at` on, and turns the scores z into
- * slopes; or, if u (the scores of the direction v) is given, u into H times it. */
+/* Each loss returns its sum over the rows and turns the scores z into slopes; or, if u
+ * (the scores of the direction v) is given, it turns u into H u. */
 
 TARGET static double NAMED(squared)(const REAL *y, int64_t rows, REAL *z, const REAL *u)
 {
@@ -235,7 +235,7 @@ TARGET static double NAMED(softmax)(const int32_t *y, int64_t rows, int64_t outp
 #pragma omp simd
         for (int64_t i = 0; i < rows; i++)
             z[k * ldz + i] = MATH(exp)(z[k * ldz + i] - top[i]);
-    /* The own class stands apart from the others: its slope p - 1 = -(others)/(sum) and,
+    /* The own class stands apart from the others: its slope p - 1 = -others/sum and,
      * where it is the largest, its loss log(1 + others) then keep all digits. */
     for (int64_t i = 0; i < rows; i++) {
         own[i] = z[y[i] * ldz + i];
@@ -285,7 +285,7 @@ INLINE double NAMED(slopes)(const linear_model *m, int64_t at, int64_t rows,
     }
 }
 
-/* (precision/2) ||coefficients||^2, and out = precision times w or v, to start the sums. */
+/* (precision/2) ||coefficients||^2, and its slope to start the sums in `out`. */
 INLINE double NAMED(penalty)(const linear_model *m, const REAL *w, REAL *out)
 {
     double f = 0;

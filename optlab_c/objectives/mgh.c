@@ -20,6 +20,7 @@
 #include <string.h>
 
 #include "math_kernels.h"
+#include "multiversion.h"
 
 #define INLINE OPTLAB_INLINE
 
@@ -28,6 +29,7 @@ enum { F = OPTLAB_F, G = OPTLAB_G, HV = OPTLAB_HV, H = OPTLAB_H };
 enum {
     N_SMALL = 11,  /* unknowns of the largest problem of fixed n, Osborne 2 */
     N_WATSON = 31, /* the paper's own limit */
+    M_GULF = 100,
     M_CHEBYQUAD = 1000,
 };
 
@@ -50,7 +52,9 @@ INLINE double get(vector a, int64_t i)
 {
     if (a.kind == UNIT)
         return i == a.unit;
-    return a.kind == SINGLE ? (double)((const float *)a.p)[i] : ((const double *)a.p)[i];
+    if (a.kind == SINGLE)
+        return ((const float *)a.p)[i];
+    return ((const double *)a.p)[i];
 }
 
 INLINE void put(vector a, int64_t i, double value)
@@ -61,7 +65,10 @@ INLINE void put(vector a, int64_t i, double value)
         ((double *)a.p)[i] = value;
 }
 
-INLINE void add(vector a, int64_t i, double value) { put(a, i, get(a, i) + value); }
+INLINE void add(vector a, int64_t i, double value)
+{
+    put(a, i, get(a, i) + value);
+}
 
 INLINE void clear(vector a, int64_t n)
 {
@@ -108,6 +115,15 @@ INLINE void curve(job *q, int want, double r, int64_t a, int64_t b, double c)
     }
     if (want & H)
         add(q->h, a * q->n + b, 2 * r * c);
+}
+
+/* Exponentials of many residuals at once, as vectors. */
+OPTLAB_CLONES
+static void exp_each(int64_t n, double *x)
+{
+#pragma omp simd
+    for (int64_t i = 0; i < n; i++)
+        x[i] = exp_f64(x[i]);
 }
 
 #define J(...) ((const double[]){__VA_ARGS__})
@@ -228,10 +244,12 @@ INLINE void gaussian(const mgh *p, int want, job *q)
     static const double y[15] = {0.0009, 0.0044, 0.0175, 0.0540, 0.1295,
                                  0.2420, 0.3521, 0.3989, 0.3521, 0.2420,
                                  0.1295, 0.0540, 0.0175, 0.0044, 0.0009};
-    double x1 = X(0), x2 = X(1), x3 = X(2);
+    double x1 = X(0), x2 = X(1), x3 = X(2), bell[15];
+    for (int i = 0; i < 15; i++)
+        bell[i] = -0.5 * x2 * (3.5 - 0.5 * i - x3) * (3.5 - 0.5 * i - x3);
+    exp_each(15, bell);
     for (int i = 0; i < 15; i++) {
-        double d = 3.5 - 0.5 * i - x3, d2 = d * d, e = exp(-0.5 * x2 * d2);
-        double r = x1 * e - y[i];
+        double d = 3.5 - 0.5 * i - x3, d2 = d * d, e = bell[i], r = x1 * e - y[i];
         row(q, want, 0, 3, r, J(e, -0.5 * d2 * x1 * e, x1 * x2 * d * e));
         curve(q, want, r, 1, 0, -0.5 * d2 * e);
         curve(q, want, r, 1, 1, 0.25 * d2 * d2 * x1 * e);
@@ -245,9 +263,12 @@ INLINE void meyer(const mgh *p, int want, job *q)
 {
     static const double y[16] = {34780, 28610, 23650, 19630, 16370, 13720, 11540, 9744,
                                  8261,  7030,  6005,  5147,  4427,  3820,  3307,  2872};
-    double x1 = X(0), x2 = X(1), x3 = X(2);
+    double x1 = X(0), x2 = X(1), x3 = X(2), growth[16];
+    for (int i = 0; i < 16; i++)
+        growth[i] = x2 / (50 + 5 * i + x3);
+    exp_each(16, growth);
     for (int i = 0; i < 16; i++) {
-        double t = 50 + 5 * i + x3, s = 1 / t, e = exp(x2 * s), xe = x1 * e;
+        double t = 50 + 5 * i + x3, s = 1 / t, e = growth[i], xe = x1 * e;
         double r = xe - y[i];
         row(q, want, 0, 3, r, J(e, xe * s, -xe * x2 * s * s));
         curve(q, want, r, 1, 0, e * s);
@@ -262,12 +283,22 @@ INLINE void meyer(const mgh *p, int want, job *q)
 INLINE void gulf(const mgh *p, int want, job *q)
 {
     double x1 = X(0), x2 = X(1), x3 = X(2);
+    double logs[M_GULF], powers[M_GULF], exps[M_GULF];
+    for (int64_t i = 0; i < p->m; i++) {
+        logs[i] = log(fabs(p->table[i] - x2));
+        powers[i] = x3 * logs[i];
+    }
+    exp_each(p->m, powers);
+    for (int64_t i = 0; i < p->m; i++) {
+        powers[i] /= x1;
+        exps[i] = -powers[i];
+    }
+    exp_each(p->m, exps);
     for (int64_t i = 0; i < p->m; i++) {
         double t = (double)(i + 1) / 100, d = p->table[i] - x2;
-        double s = d < 0 ? -1 : 1, size = fabs(d);
-        /* At size = 0 the derivatives are 0 for x3 > 1, and do not exist else. */
-        double L = size > 0 ? log(size) : 0, over = size > 0 ? s / size : 0;
-        double u = (size > 0 ? exp(x3 * L) : pow(0, x3)) / x1, e = exp(-u);
+        /* At d = 0 the derivatives are 0 for x3 > 1, and do not exist else. */
+        double L = d != 0 ? logs[i] : 0, over = d != 0 ? 1 / d : 0;
+        double u = powers[i], e = exps[i];
         /* derivatives of u */
         double u1 = -u / x1, u2 = -x3 * u * over, u3 = u * L;
         double r = e - t;
@@ -297,7 +328,7 @@ INLINE void box(const mgh *p, int want, job *q)
 
 INLINE void powell_singular(const mgh *p, int want, job *q)
 {
-    const double root5 = 2.236067977499789696409174, root10 = 3.162277660168379331998894;
+    const double root5 = 2.23606797749978970, root10 = 3.16227766016837933;
     double x1 = X(0), x2 = X(1), x3 = X(2), x4 = X(3);
     row(q, want, 0, 2, x1 + 10 * x2, J(1, 10));
     row(q, want, 2, 2, root5 * (x3 - x4), J(root5, -root5));
@@ -316,7 +347,7 @@ INLINE void powell_singular(const mgh *p, int want, job *q)
 
 INLINE void wood(const mgh *p, int want, job *q)
 {
-    const double root90 = 9.486832980505137995996681, root10 = 3.162277660168379331998894;
+    const double root90 = 9.48683298050513800, root10 = 3.16227766016837933;
     double x1 = X(0), x2 = X(1), x3 = X(2), x4 = X(3);
     double r = 10 * (x2 - x1 * x1);
     row(q, want, 0, 2, r, J(-20 * x1, 10));
@@ -378,9 +409,14 @@ INLINE void osborne1(const mgh *p, int want, job *q)
         0.844, 0.908, 0.932, 0.936, 0.925, 0.908, 0.881, 0.850, 0.818, 0.784, 0.751,
         0.718, 0.685, 0.658, 0.628, 0.603, 0.580, 0.558, 0.538, 0.522, 0.506, 0.490,
         0.478, 0.467, 0.457, 0.448, 0.438, 0.431, 0.424, 0.420, 0.414, 0.411, 0.406};
-    double x1 = X(0), x2 = X(1), x3 = X(2), x4 = X(3), x5 = X(4);
+    double x1 = X(0), x2 = X(1), x3 = X(2), x4 = X(3), x5 = X(4), decay[66];
     for (int i = 0; i < 33; i++) {
-        double t = 10 * i, e4 = exp(-t * x4), e5 = exp(-t * x5);
+        decay[i] = -10 * i * x4;
+        decay[33 + i] = -10 * i * x5;
+    }
+    exp_each(66, decay);
+    for (int i = 0; i < 33; i++) {
+        double t = 10 * i, e4 = decay[i], e5 = decay[33 + i];
         double r = y[i] - (x1 + x2 * e4 + x3 * e5);
         row(q, want, 0, 5, r, J(-1, -e4, -e5, t * x2 * e4, t * x3 * e5));
         curve(q, want, r, 3, 1, t * e4);
@@ -418,16 +454,24 @@ INLINE void osborne2(const mgh *p, int want, job *q)
         0.375, 0.372, 0.391, 0.396, 0.405, 0.428, 0.429, 0.523, 0.562, 0.607, 0.653,
         0.672, 0.708, 0.633, 0.668, 0.645, 0.632, 0.591, 0.559, 0.597, 0.625, 0.739,
         0.710, 0.729, 0.720, 0.636, 0.581, 0.428, 0.292, 0.162, 0.098, 0.054};
-    double x1 = X(0), x5 = X(4);
+    double x1 = X(0), x5 = X(4), exps[4 * 65];
     for (int i = 0; i < 65; i++) {
-        double t = 0.1 * i, decay = exp(-t * x5), sum = x1 * decay;
+        exps[i] = -0.1 * i * x5;
+        for (int k = 0; k < 3; k++) {
+            double d = 0.1 * i - X(8 + k);
+            exps[65 * (k + 1) + i] = -d * d * X(5 + k);
+        }
+    }
+    exp_each(4 * 65, exps);
+    for (int i = 0; i < 65; i++) {
+        double t = 0.1 * i, decay = exps[i], sum = x1 * decay;
         double e[3], d[3], J[N_SMALL];
         J[0] = -decay;
         J[4] = t * x1 * decay;
         for (int k = 0; k < 3; k++) { /* three bells: height, width, centre */
             double height = X(1 + k), width = X(5 + k);
             d[k] = t - X(8 + k);
-            e[k] = exp(-d[k] * d[k] * width);
+            e[k] = exps[65 * (k + 1) + i];
             sum += height * e[k];
             J[1 + k] = -e[k];
             J[5 + k] = height * d[k] * d[k] * e[k];
@@ -1086,41 +1130,41 @@ typedef struct {
 #define BOTH(name) {name##_float64, name##_float32}
 
 static const entry list[MGH_COUNT] = {
-    {BOTH(rosenbrock), 2},
-    {BOTH(freudenstein_roth), 2},
-    {BOTH(powell_badly_scaled), 2},
-    {BOTH(brown_badly_scaled), 2},
-    {BOTH(beale), 2},
-    {BOTH(jennrich_sampson), 2},
-    {BOTH(helical_valley), 3},
-    {BOTH(bard), 3},
-    {BOTH(gaussian), 3},
-    {BOTH(meyer), 3},
-    {BOTH(gulf), 3, gulf_table, 1},
-    {BOTH(box), 3, box_table, 1},
-    {BOTH(powell_singular), 4},
-    {BOTH(wood), 4},
-    {BOTH(kowalik_osborne), 4},
-    {BOTH(brown_dennis), 4, brown_dennis_table, 3},
-    {BOTH(osborne1), 5},
-    {BOTH(biggs_exp6), 6, biggs_table, 1},
-    {BOTH(osborne2), 11},
-    {BOTH(watson)},
-    {BOTH(rosenbrock), 2},      /* 21, extended */
-    {BOTH(powell_singular), 4}, /* 22, extended */
-    {BOTH(penalty1)},
-    {BOTH(penalty2), 0, penalty2_table, 1},
-    {BOTH(variably_dimensioned)},
-    {BOTH(trigonometric)},
-    {BOTH(brown_almost_linear)},
-    {BOTH(discrete_boundary_value)},
-    {BOTH(discrete_integral_equation)},
-    {BOTH(broyden_tridiagonal)},
-    {BOTH(broyden_banded)},
-    {BOTH(linear_full_rank)},
-    {BOTH(linear_rank1)},
-    {BOTH(linear_rank1_zeros)},
-    {BOTH(chebyquad)},
+    {.eval = BOTH(rosenbrock), .block = 2},
+    {.eval = BOTH(freudenstein_roth), .block = 2},
+    {.eval = BOTH(powell_badly_scaled), .block = 2},
+    {.eval = BOTH(brown_badly_scaled), .block = 2},
+    {.eval = BOTH(beale), .block = 2},
+    {.eval = BOTH(jennrich_sampson), .block = 2},
+    {.eval = BOTH(helical_valley), .block = 3},
+    {.eval = BOTH(bard), .block = 3},
+    {.eval = BOTH(gaussian), .block = 3},
+    {.eval = BOTH(meyer), .block = 3},
+    {.eval = BOTH(gulf), .block = 3, .fill = gulf_table, .columns = 1},
+    {.eval = BOTH(box), .block = 3, .fill = box_table, .columns = 1},
+    {.eval = BOTH(powell_singular), .block = 4},
+    {.eval = BOTH(wood), .block = 4},
+    {.eval = BOTH(kowalik_osborne), .block = 4},
+    {.eval = BOTH(brown_dennis), .block = 4, .fill = brown_dennis_table, .columns = 3},
+    {.eval = BOTH(osborne1), .block = 5},
+    {.eval = BOTH(biggs_exp6), .block = 6, .fill = biggs_table, .columns = 1},
+    {.eval = BOTH(osborne2), .block = 11},
+    {.eval = BOTH(watson)},
+    {.eval = BOTH(rosenbrock), .block = 2},      /* 21, extended */
+    {.eval = BOTH(powell_singular), .block = 4}, /* 22, extended */
+    {.eval = BOTH(penalty1)},
+    {.eval = BOTH(penalty2), .fill = penalty2_table, .columns = 1},
+    {.eval = BOTH(variably_dimensioned)},
+    {.eval = BOTH(trigonometric)},
+    {.eval = BOTH(brown_almost_linear)},
+    {.eval = BOTH(discrete_boundary_value)},
+    {.eval = BOTH(discrete_integral_equation)},
+    {.eval = BOTH(broyden_tridiagonal)},
+    {.eval = BOTH(broyden_banded)},
+    {.eval = BOTH(linear_full_rank)},
+    {.eval = BOTH(linear_rank1)},
+    {.eval = BOTH(linear_rank1_zeros)},
+    {.eval = BOTH(chebyquad)},
 };
 
 int mgh_init(optlab_objective *objective, int number, int64_t n, int64_t m, int dtype)

@@ -1,7 +1,7 @@
 /* The loops of quadratic.c for one dtype; see real.h for how this file is included. */
 
-/* out = Q D Q y for y = x - c, or y = x without a centre; returns y^T out. Each reflection
- * needs an inner product first, hence three passes; two if out is NULL. */
+/* out = Q D Q y for y = x - c, or y = x without a centre; returns y^T out. Each
+ * reflection needs an inner product first, hence three passes; two if out is NULL. */
 OPTLAB_INLINE double NAMED(product)(int64_t n, const REAL *d, const REAL *u,
                                     const REAL *c, const REAL *x, REAL *out)
 {
