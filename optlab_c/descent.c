@@ -147,16 +147,16 @@ static int publish(descent *m)
     return DESCENT_ITERATE;
 }
 
-/* Count iterates that move neither f nor the gradient beyond what was reached. */
+/* Count iterates since f, or its gradient, last got better beyond rounding. */
 static int stalled(descent *m)
 {
     descent_state *st = &m->st;
-    int flat = st->k > 0 && st->f_before - st->f[st->current] <= st->search.noise;
-    if (!flat || st->gnorm < 0.9 * st->gnorm_flat) {
+    double f = st->f[st->current];
+    st->stalled++;
+    if (st->k == 0 || st->f_flat - f > st->search.noise || st->gnorm < 0.9 * st->gnorm_flat) {
         st->stalled = 0;
+        st->f_flat = f;
         st->gnorm_flat = st->gnorm;
-    } else {
-        st->stalled++;
     }
     return st->stalled >= STALLED_AFTER;
 }
@@ -368,6 +368,13 @@ static int diagnose(const descent *m)
     double f0 = st->f[st->current], slope = st->probe_slope;
     double noise = fmax(st->search.noise, vec_eps(st->opt.dtype) * fabs(f0));
     int verdict = OPTLAB_LINE_SEARCH;
+    for (int i = 0; i < PROBES; i++) {
+        /* How far could f fall along -g, by its curvature? */
+        double change = st->probe_plus[i] + st->probe_minus[i] - 2.0 * f0;
+        double curvature = change / (st->probe_h[i] * st->probe_h[i]);
+        if (change > 10.0 * noise && slope * slope < 2.0 * noise * curvature)
+            verdict = OPTLAB_ROUNDING;
+    }
     /* From the narrowest pair of widths that noise leaves readable. */
     for (int i = PROBES - 1; i > 0; i--) {
         double h = st->probe_h[i], wide = st->probe_h[i - 1];
@@ -387,12 +394,8 @@ static int diagnose(const descent *m)
             return OPTLAB_WRONG_GRADIENT;
         return OPTLAB_ROUNDING; /* the slope is right, yet no step shows it */
     }
-    /* No width shows any slope at all: f is flat to its last digits. */
-    double span = 0.0;
-    for (int i = 0; i < PROBES; i++)
-        span = fmax(span, fabs(slope) * st->probe_h[i] <= 1e3 * noise);
-    if (span > 0.0)
-        verdict = OPTLAB_ROUNDING;
+    if (fabs(slope) * st->probe_h[0] <= 1e3 * noise)
+        verdict = OPTLAB_ROUNDING; /* f is flat to its last digits */
     return verdict;
 }
 

@@ -88,8 +88,8 @@ typedef struct descent_state {
     int improved;   /* the present search found the best point */
     int expansions; /* searches in a row that ended still going down */
     int saw_minus_infinity;
-    int64_t stalled;   /* iterates in a row with neither f nor gnorm any better */
-    double gnorm_flat; /* least gnorm since f was last seen to fall */
+    int64_t stalled; /* iterates since f or gnorm last got better: these */
+    double f_flat, gnorm_flat;
 
     int probe; /* next entry: h and side */
     double probe_h[PROBES], probe_plus[PROBES], probe_minus[PROBES];
