@@ -1,4 +1,4 @@
-# cython: language_level=3
+# cython: auto_pickle=False, autotestdict=False
 """Compiled objectives, and any compiled objective as a Python object.
 
 An objective in C (`abi.h`) travels as a capsule. The functions here make capsules that
@@ -226,6 +226,9 @@ cdef class Objective:
         single = self.c.dtype == OPTLAB_FLOAT32
         self.typenum = cnp.NPY_FLOAT32 if single else cnp.NPY_FLOAT64
         self.dtype = np.dtype(np.float32 if single else np.float64)
+
+    def __reduce__(self):
+        raise TypeError("cannot pickle an Objective: compiled memory does not travel")
 
     @property
     def n(self):

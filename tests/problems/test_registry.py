@@ -156,6 +156,8 @@ def test_objective_takes_problems_and_refuses_the_rest():
     assert Objective(problem).fun(problem.x0) == problem.fun(problem.x0)
     with pytest.raises(TypeError, match="PyCapsule named 'optlab_objective'"):
         Objective(print)
+    with pytest.raises(TypeError, match="cannot pickle an Objective"):
+        pickle.dumps(Objective(problem))
 
 
 @pytest.mark.parametrize("name", ["osborne2", "chebyquad", "quadratic", "digits"])
