@@ -1,10 +1,10 @@
-from typing import Any, Self
+from typing import Any, Self, TypeAlias
 
 import numpy as np
 import numpy.typing as npt
 from typing_extensions import disjoint_base
 
-_Array = npt.NDArray[Any]
+_Array: TypeAlias = npt.NDArray[Any]
 
 PANEL: int
 SQUARED: int
