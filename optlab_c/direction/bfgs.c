@@ -226,8 +226,10 @@ void bfgs_apply(descent *m, const void *v, void *out)
 
 void bfgs_inverse(descent *m, double *H)
 {
-    if (!m->st.direction.dense)
+    if (!m->st.direction.dense) {
         turn_dense(m);
+        multiply_gradient(m, m->mem.g[m->st.current]);
+    }
     settle(m);
     DISPATCH(m->st.opt.dtype, unpack, m->st.opt.n, m->st.direction.gamma, m->mem.A,
              m->mem.C, H);

@@ -142,16 +142,17 @@ void lbfgs_update(descent *m, int from, int to, double dphi_to)
     int64_t max = st->opt.maxcor;
     double ss = st->alpha * st->alpha * dir->dd;
     int64_t row = (dir->head + 1) % max;
+    int falls = !(dphi_to > st->dphi); /* s'y <= 0: do not write over the oldest pair */
     pair_products pair = vec_pair(
         st->opt.dtype, st->opt.n, m->mem.x[to], m->mem.x[from], m->mem.g[to],
         m->mem.g[from], correction(m, from, to, dphi_to, ss),
-        row_of(m, m->mem.S, row), row_of(m, m->mem.Y, row));
+        falls ? NULL : row_of(m, m->mem.S, row), falls ? NULL : row_of(m, m->mem.Y, row));
     dir->ss = pair.ss;
     dir->sy = pair.sy;
     dir->yy = pair.yy;
-    if (!direction_keeps(&pair)) {
-        if (dir->pairs == max)
-            dir->pairs--; /* the row held the oldest pair */
+    if (falls || !direction_keeps(&pair)) {
+        if (!falls && dir->pairs == max && --dir->pairs == 0)
+            lbfgs_reset(m); /* it is lost, and was the only one */
         return;
     }
     dir->head = row;
