@@ -1,0 +1,487 @@
+"""The descent machine against the textbook, iterate by iterate, and what it publishes."""
+
+import functools
+
+import numpy as np
+import pytest
+
+from optlab import Status, minimize
+from optlab.methods import LINE_SEARCHES, METHODS
+from tests.functions import SMOOTH, Counted, quadratic, rosenbrock, softmax_sum
+from tests.support import same_bits
+from tests.textbook import searches
+from tests.textbook.bfgs import bfgs, inverse_hessian
+from tests.textbook.gd import gd
+from tests.textbook.lbfgs import lbfgs, two_loops
+
+SEARCHES = {
+    "fixed": lambda: functools.partial(searches.fixed, step_length=0.002),
+    "armijo": lambda: searches.armijo,
+    "wolfe": lambda: searches.wolfe,
+    "strong-wolfe": lambda: searches.strong_wolfe,
+    "hager-zhang": lambda: searches.hager_zhang,
+    "nonmonotone": searches.Nonmonotone,  # it has a memory: a new one for every run
+    "exact": lambda: searches.exact,
+}
+
+
+def test_every_search_has_a_twin():
+    assert set(SEARCHES) == set(LINE_SEARCHES)
+
+
+def iterates(fun, method, iterations, x0=None, **options):
+    """Those of `minimize`, which is not allowed to stop before."""
+    result = minimize(
+        fun,
+        fun.x0 if x0 is None else x0,
+        jac=True,
+        method=method,
+        options={"gtol": 0, "maxiter": iterations, "return_all": True} | options,
+    )
+    assert result.nit == iterations
+    return np.array(result.allvecs), result
+
+
+def compare(actual, expected, rtol):
+    """Iterates may part as far as rounding errors grow, and no further."""
+    assert actual.shape == expected.shape
+    apart = np.abs(actual - expected).max(axis=1) / np.abs(expected).max(axis=1)
+    assert apart.max() <= rtol, f"iterates part: {apart}"
+
+
+def tolerance(search):
+    """The exact search itself is good to 1e-9 only, and errors grow from there."""
+    return 1e-5 if search == "exact" else 1e-8
+
+
+@pytest.mark.parametrize("fun", SMOOTH, ids=repr)
+@pytest.mark.parametrize("search", SEARCHES)
+class TestTwins:
+    """Ten to fifteen iterates of each method with each search."""
+
+    def options(self, search):
+        options = {"line_search": search}
+        if search == "fixed":
+            options["step_length"] = 0.002
+        if "c2" in LINE_SEARCHES[search].options.__dataclass_fields__:
+            options["c2"] = 0.9
+        return options
+
+    @pytest.mark.parametrize("step", ["bb1", "bb2", "previous", "unit"])
+    def test_gradient_descent(self, fun, search, step):
+        twin = gd(fun, fun.x0, SEARCHES[search](), 12, step)
+        actual, _ = iterates(fun, "gd", 12, step=step, **self.options(search))
+        compare(actual, np.array(twin), tolerance(search))
+
+    def test_bfgs(self, fun, search):
+        count = 12 if search != "exact" else 8  # beyond, the quadratic is solved
+        twin, H = bfgs(fun, fun.x0, SEARCHES[search](), count)
+        actual, result = iterates(fun, "bfgs", count, **self.options(search))
+        compare(actual, np.array(twin), tolerance(search))
+        np.testing.assert_allclose(
+            result.hess_inv, H, atol=1e3 * tolerance(search) * np.abs(H).max()
+        )
+
+    @pytest.mark.parametrize("corrected", [True, False])
+    @pytest.mark.parametrize("maxcor", [1, 4, 20])
+    def test_lbfgs(self, fun, search, maxcor, corrected):
+        count = 12 if search != "exact" else 8
+        twin, pairs = lbfgs(
+            fun, fun.x0, SEARCHES[search](), count, maxcor, corrected
+        )
+        actual, result = iterates(
+            fun,
+            "l-bfgs",
+            count,
+            maxcor=maxcor,
+            corrected=corrected,
+            **self.options(search),
+        )
+        compare(actual, np.array(twin), tolerance(search))
+        assert result.hess_inv.n_corrs == len(pairs)
+        v = np.cos(np.arange(fun.x0.size))
+        expected = two_loops(pairs, v)
+        np.testing.assert_allclose(
+            result.hess_inv @ v,
+            expected,
+            atol=1e3 * tolerance(search) * np.abs(expected).max(),
+        )
+
+
+@pytest.mark.parametrize("n", [99, 100, 120])
+def test_bfgs_keeps_its_course_when_it_turns_dense(n):
+    """Large problems begin with pairs; both forms are the same matrix."""
+    fun = softmax_sum(n, rows=2 * n)
+    twin, H = bfgs(fun, fun.x0, searches.wolfe, 45)
+    actual, result = iterates(fun, "bfgs", 45, c2=0.9)
+    compare(actual, np.array(twin), 1e-7)
+    np.testing.assert_allclose(result.hess_inv, H, atol=1e-5 * np.abs(H).max())
+
+
+def test_bfgs_from_a_given_inverse_hessian():
+    fun = rosenbrock(4)
+    H0 = np.diag([1e-3, 2e-3, 3e-3, 5e-3]) + 1e-4
+    twin, H = bfgs(fun, fun.x0, searches.wolfe, 15, H0)
+    actual, result = iterates(fun, "bfgs", 15, hess_inv0=H0, c2=0.9)
+    compare(actual, np.array(twin), 1e-8)
+    np.testing.assert_allclose(result.hess_inv, H, rtol=1e-5)
+
+
+def test_lbfgs_with_every_pair_is_bfgs():
+    fun = softmax_sum(20)
+    dense, _ = iterates(fun, "bfgs", 25, c2=0.9)
+    pairs, _ = iterates(fun, "l-bfgs", 25, maxcor=30, corrected=False)
+    compare(pairs, dense, 1e-8)
+
+
+@pytest.mark.parametrize("method", METHODS)
+def test_float32_follows_float64(method):
+    fun = softmax_sum()
+    # In float32 f is rarely resolved well enough to correct a pair with it.
+    options = {"corrected": False} if method == "l-bfgs" else {}
+    double, _ = iterates(fun, method, 6, **options)
+    single, result = iterates(fun, method, 6, dtype="float32", **options)
+    assert result.x.dtype == result.jac.dtype == single.dtype == np.float32
+    assert isinstance(result.fun, float)
+    compare(single, double, 1e-4)
+
+
+class TestQuadratic:
+    """Where the answers are known beforehand."""
+
+    @pytest.mark.parametrize("method", ["bfgs", "l-bfgs"])
+    def test_an_exact_search_ends_after_n_steps(self, method):
+        fun = quadratic(8, 50.0)  # conjugate directions: Nocedal & Wright, theorem 6.4
+        result = minimize(
+            fun,
+            fun.x0,
+            jac=True,
+            method=method,
+            options={"line_search": "exact", "gtol": 1e-6},
+        )
+        assert result.success
+        assert result.nit <= 8
+
+    def test_after_n_exact_steps_the_inverse_hessian_is_the_true_one(self):
+        fun = quadratic(6, 20.0)
+        _, result = iterates(fun, "bfgs", 6, line_search="exact")
+        true = np.linalg.inv(fun.hessian(fun.x0))
+        np.testing.assert_allclose(result.hess_inv, true, atol=1e-5)
+
+    def test_an_exact_step_is_the_closed_form(self):
+        fun = quadratic(5, 30.0)
+        actual, result = iterates(fun, "gd", 10, line_search="exact", history=True)
+        for x, alpha in zip(actual, result.history["alpha"][1:], strict=False):
+            g = fun.gradient(x)
+            exact = g @ g / (g @ fun.hessian(x) @ g)
+            assert alpha == pytest.approx(exact, rel=1e-8)
+
+    def test_an_exact_search_takes_two_trials(self):
+        fun = Counted(quadratic(5, 30.0))
+        result = minimize(
+            fun.both,
+            fun.function.x0,
+            jac=True,
+            method="gd",
+            options={"line_search": "exact", "maxiter": 10, "gtol": 0},
+        )
+        assert result.nfev == 1 + 2 * 10
+
+    def test_two_iterates_of_exact_gradient_descent_are_orthogonal(self):
+        fun = quadratic(5, 30.0)
+        actual, _ = iterates(fun, "gd", 10, line_search="exact")
+        for x, x_next in zip(actual, actual[1:], strict=False):
+            g, h = fun.gradient(x), fun.gradient(x_next)
+            assert abs(g @ h) <= 1e-7 * np.linalg.norm(g) * np.linalg.norm(h)
+
+    def test_one_step_with_the_true_inverse_hessian(self):
+        fun = quadratic(4, 10.0)
+        H0 = np.linalg.inv(fun.hessian(fun.x0))
+        result = minimize(
+            fun, fun.x0, jac=True, method="bfgs", options={"hess_inv0": H0}
+        )
+        assert result.nit == 1
+        assert result.nfev == 2
+        np.testing.assert_allclose(result.x, fun.x_opt, atol=1e-10)
+
+
+class TestFirstStep:
+    @pytest.mark.parametrize("method", METHODS)
+    def test_x_moves_by_one(self, method):
+        fun = Counted(rosenbrock())
+        minimize(fun.both, [-1.2, 1.0], jac=True, method=method)
+        (x0, _), (x1, _) = fun.values[:2]
+        assert np.linalg.norm(x1 - x0) == pytest.approx(1.0)
+
+    @pytest.mark.parametrize("method", METHODS)
+    def test_it_can_be_given(self, method):
+        fun = Counted(rosenbrock())
+        minimize(
+            fun.both, [-1.2, 1.0], jac=True, method=method, options={"first_step": 1e-3}
+        )
+        (x0, _), (x1, _) = fun.values[:2]
+        np.testing.assert_allclose(x1, x0 - 1e-3 * fun.gradients[0][1], rtol=1e-15)
+
+    def test_a_first_matrix_means_a_full_step(self):
+        fun = Counted(rosenbrock())
+        options = {"hess_inv0": 1e-3 * np.eye(2)}
+        minimize(fun.both, [-1.2, 1.0], jac=True, method="bfgs", options=options)
+        (x0, _), (x1, _) = fun.values[:2]
+        np.testing.assert_allclose(x1, x0 - 1e-3 * fun.gradients[0][1], rtol=1e-15)
+
+    @pytest.mark.parametrize("method", METHODS)
+    @pytest.mark.parametrize("scale", [1e-30, 1e-8, 1e8, 1e30])
+    def test_the_scale_of_f_does_not_matter(self, method, scale):
+        """A first step of length 1 makes the iterates the same for f and c f."""
+        fun = rosenbrock()
+
+        def scaled(x):
+            f, g = fun(x)
+            return scale * f, scale * g
+
+        plain = minimize(
+            fun, fun.x0, jac=True, method=method, options={"return_all": True}
+        )
+        result = minimize(
+            scaled,
+            fun.x0,
+            jac=True,
+            method=method,
+            options={"return_all": True, "gtol": 1e-5 * scale},
+        )
+        assert result.success
+        few = min(12, len(plain.allvecs))
+        compare(np.array(result.allvecs[:few]), np.array(plain.allvecs[:few]), 1e-7)
+
+    @pytest.mark.parametrize("method", METHODS)
+    def test_powers_of_two_change_no_bit(self, method):
+        fun = softmax_sum()
+        power = 2.0**40
+        plain, _ = iterates(fun, method, 10)
+        scaled, _ = iterates(
+            lambda x: tuple(power * v for v in fun(x)), method, 10, x0=fun.x0
+        )
+        assert same_bits(plain, scaled)
+
+
+class TestMemory:
+    """What BFGS and L-BFGS remember."""
+
+    @pytest.mark.parametrize("steps", [3, 10, 11, 35, 60])
+    @pytest.mark.parametrize("method", ["bfgs", "l-bfgs"])
+    def test_the_secant_equation_holds_after_many_steps(self, method, steps):
+        """H y = s for the newest pair, also once more than maxcor pairs were made."""
+        fun = rosenbrock(12)
+        options = {"maxcor": 10, "corrected": False} if method == "l-bfgs" else {}
+        xs, result = iterates(fun, method, steps, **options)
+        s = xs[-1] - xs[-2]
+        y = fun.gradient(xs[-1]) - fun.gradient(xs[-2])
+        assert s @ y > 0
+        np.testing.assert_allclose(
+            result.hess_inv @ y, s, atol=1e-6 * np.abs(s).max()
+        )
+
+    @pytest.mark.parametrize("steps", [5, 10, 27])
+    def test_pairs_come_in_the_order_of_time(self, steps):
+        fun = rosenbrock(12)
+        xs, result = iterates(fun, "l-bfgs", steps, maxcor=10, corrected=False)
+        s = np.diff(xs, axis=0)[-10:]
+        y = np.diff([fun.gradient(x) for x in xs], axis=0)[-10:]
+        np.testing.assert_allclose(result.hess_inv.sk, s, rtol=1e-12, atol=1e-300)
+        np.testing.assert_allclose(result.hess_inv.yk, y, rtol=1e-9, atol=1e-12)
+
+    @pytest.mark.parametrize("steps", [5, 10, 27])
+    def test_the_operator_is_the_dense_product_over_its_pairs(self, steps):
+        fun = rosenbrock(12)
+        _, result = iterates(fun, "l-bfgs", steps, maxcor=10)
+        pairs = list(zip(result.hess_inv.sk, result.hess_inv.yk, strict=True))
+        dense = inverse_hessian(pairs, 12)
+        np.testing.assert_allclose(
+            result.hess_inv.todense(), dense, atol=1e-9 * np.abs(dense).max()
+        )
+        np.testing.assert_allclose(result.hess_inv @ np.eye(12), dense, atol=1e-9)
+
+    @pytest.mark.parametrize("method", ["bfgs", "l-bfgs"])
+    def test_it_is_symmetric_and_positive_definite(self, method):
+        _, result = iterates(rosenbrock(12), method, 40)
+        H = result.hess_inv @ np.eye(12)
+        np.testing.assert_allclose(H, H.T, atol=1e-12 * np.abs(H).max())
+        assert np.linalg.eigvalsh((H + H.T) / 2).min() > 0
+
+    def test_it_comes_near_the_true_inverse(self):
+        fun = softmax_sum(5)
+        result = minimize(
+            fun, fun.x0, jac=True, method="bfgs", options={"gtol": 1e-10}
+        )
+        h = 1e-5
+        hessian = np.array(
+            [
+                (fun.gradient(result.x + h * e) - fun.gradient(result.x - h * e))
+                / (2 * h)
+                for e in np.eye(5)
+            ]
+        )
+        error = result.hess_inv @ hessian - np.eye(5)
+        assert np.linalg.norm(error, 2) < 0.3
+
+    @pytest.mark.parametrize("method", ["bfgs", "l-bfgs"])
+    def test_without_a_step_it_is_the_identity(self, method):
+        fun = rosenbrock(3)
+        result = minimize(
+            fun, fun.x0, jac=True, method=method, options={"maxiter": 0}
+        )
+        np.testing.assert_array_equal(result.hess_inv @ np.eye(3), np.eye(3))
+
+    def test_without_a_step_it_is_what_was_given(self):
+        fun = rosenbrock(3)
+        H0 = np.diag([1.0, 2.0, 3.0]) + 0.25
+        result = minimize(
+            fun,
+            fun.x0,
+            jac=True,
+            method="bfgs",
+            options={"maxiter": 0, "hess_inv0": H0},
+        )
+        np.testing.assert_array_equal(result.hess_inv, H0)
+
+    @pytest.mark.parametrize("scale", [1e-12, 1.0, 1e12])
+    @pytest.mark.parametrize("method", ["bfgs", "l-bfgs"])
+    def test_pairs_are_kept_at_any_scale(self, method, scale):
+        """Curvature is judged relative to the pair itself."""
+        fun = quadratic(6, 10.0)
+
+        def scaled(x):
+            f, g = fun(x)
+            return scale * f, scale * g
+
+        result = minimize(
+            scaled, fun.x0, jac=True, method=method, options={"gtol": 1e-7 * scale}
+        )
+        assert result.success
+        assert result.nit < 40
+        np.testing.assert_allclose(result.x, fun.x_opt, atol=1e-5)
+
+
+class TestRestart:
+    """Directions that stop working are given up, once, in the machine."""
+
+    @pytest.mark.parametrize("search", ["armijo", "fixed", "exact", "nonmonotone"])
+    @pytest.mark.parametrize("method", ["bfgs", "l-bfgs"])
+    def test_pairs_without_curvature_are_not_kept(self, method, search):
+        """Along -x^2, where armijo accepts, s'y < 0; the wall x^4 ends the fall."""
+
+        def fun(x):
+            return float(np.sum(x**4 / 4 - 2 * x**2)), x**3 - 4 * x
+
+        result = minimize(
+            fun,
+            [0.1, -0.05],
+            jac=True,
+            method=method,
+            options={"line_search": search, "first_step": 0.01, "step_length": 0.05}
+            if search == "fixed"
+            else {"line_search": search, "first_step": 0.01},
+        )
+        assert result.success
+        np.testing.assert_allclose(np.abs(result.x), 2, atol=1e-4)
+
+    def test_an_inverse_hessian_that_points_up_is_given_up(self):
+        fun = quadratic(4, 10.0)
+        result = minimize(
+            fun, fun.x0, jac=True, method="bfgs", options={"hess_inv0": -np.eye(4)}
+        )
+        assert result.status is Status.CONVERGED
+        assert np.linalg.eigvalsh(result.hess_inv).min() > 0
+
+    def test_a_pair_without_curvature_leaves_the_others_alone(self):
+        """In a ring that is full, too."""
+        fun = rosenbrock(2, [-1.2, 1.0])
+        twin, pairs = lbfgs(fun, fun.x0, searches.armijo, 10, 2, corrected=False)
+        kept = sum(
+            (b - a) @ (fun.gradient(b) - fun.gradient(a)) > 0
+            for a, b in zip(twin, twin[1:], strict=False)
+        )
+        assert 2 < kept < 10  # such steps there are
+        actual, result = iterates(
+            fun, "l-bfgs", 10, maxcor=2, corrected=False, line_search="armijo"
+        )
+        compare(actual, np.array(twin), 1e-8)
+        np.testing.assert_allclose(result.hess_inv.sk, [s for s, _ in pairs])
+
+
+class TestPublished:
+    """history, callback and result tell the same, truthful story."""
+
+    @pytest.mark.parametrize("search", LINE_SEARCHES)
+    @pytest.mark.parametrize("method", METHODS)
+    def test_history(self, method, search):
+        counted = Counted(softmax_sum())
+        options = {"line_search": search, "history": True, "return_all": True}
+        if search == "fixed":
+            options["step_length"] = 0.1
+        if search in ("wolfe", "strong-wolfe", "hager-zhang"):
+            options["c2"] = 0.5
+        result = minimize(
+            counted.both,
+            counted.function.x0,
+            jac=True,
+            method=method,
+            options=options,
+        )
+        assert result.success
+        history, xs = result.history, result.allvecs
+        assert len(xs) == result.nit + 1
+        assert {len(column) for column in history.values()} == {result.nit + 1}
+        assert same_bits(history["f"], [counted.function.value(x) for x in xs])
+        assert same_bits(
+            history["gnorm"], [np.abs(counted.function.gradient(x)).max() for x in xs]
+        )
+        seen = [x for x, _ in counted.values]
+        assert np.isnan(history["alpha"][0])
+        for k, x in enumerate(xs):
+            index = next(i for i, s in enumerate(seen) if same_bits(s, x))
+            # The accepted trial is the one just told.
+            assert history["nfev"][k] == index + 1
+        assert (np.diff(history["seconds"]) >= 0).all()
+        for x, x_next, alpha in zip(xs, xs[1:], history["alpha"][1:], strict=False):
+            if method == "gd":
+                np.testing.assert_allclose(
+                    x_next, x - alpha * counted.function.gradient(x), atol=1e-14
+                )
+
+
+class TestWolfe:
+    """What is accepted in a real run meets the conditions of its search."""
+
+    @pytest.mark.parametrize("fun", SMOOTH, ids=repr)
+    @pytest.mark.parametrize("method", METHODS)
+    @pytest.mark.parametrize(
+        ("search", "c1", "c2"),
+        [
+            ("armijo", 1e-4, None),
+            ("armijo", 0.3, None),
+            ("wolfe", 1e-4, 0.9),
+            ("wolfe", 0.1, 0.2),
+            ("strong-wolfe", 1e-4, 0.9),
+            ("strong-wolfe", 1e-3, 0.1),
+        ],
+    )
+    def test_conditions(self, fun, method, search, c1, c2):
+        options = {"line_search": search, "c1": c1, "gtol": 1e-3, "return_all": True}
+        result = minimize(
+            fun,
+            fun.x0,
+            jac=True,
+            method=method,
+            options=options | ({"c2": c2} if c2 else {}),
+        )
+        assert result.success
+        for x, x_next in zip(result.allvecs, result.allvecs[1:], strict=False):
+            (f, g), (f_next, g_next) = fun(x), fun(x_next)
+            s = x_next - x  # alpha d
+            slack = 1e-12 * abs(f)
+            assert f_next <= f + c1 * (g @ s) + slack
+            if search == "wolfe":
+                assert g_next @ s >= c2 * (g @ s) - 1e-12 * abs(g @ s)
+            if search == "strong-wolfe":
+                assert abs(g_next @ s) <= c2 * abs(g @ s) * (1 + 1e-12)
