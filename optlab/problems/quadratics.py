@@ -157,7 +157,7 @@ def least_squares(
     matrix = as_matrix("A", A)
     target = as_targets("y", y, matrix.shape[0])
     m, n = matrix.shape
-    solution, _, rank, _ = np.linalg.lstsq(matrix, target)
+    solution, _, rank, _ = np.linalg.lstsq(matrix, target, rcond=None)
     residual = matrix @ solution - target
     single = checked_dtype(dtype)
     capsule = objectives.linear(
