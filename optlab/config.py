@@ -15,7 +15,7 @@ __all__ = ["show_config"]
 
 
 def _blas() -> dict[str, Any]:
-    """Describe SciPy's BLAS, which is the one the cores call."""
+    """Describe SciPy's BLAS; the cores have kernels of their own."""
     built = scipy.show_config(mode="dicts")["Build Dependencies"]["blas"]
     return {"name": built["name"], "version": built["version"]}
 
@@ -26,8 +26,7 @@ def _thread_pools() -> list[dict[str, Any]] | None:
         from threadpoolctl import threadpool_info
     except ImportError:
         return None
-    # The extension that calls BLAS has to be loaded for its library to be seen.
-    import scipy.linalg.cython_blas  # noqa: F401
+    import scipy.linalg.blas  # noqa: F401  # only a loaded library is seen
 
     return [
         {
@@ -50,7 +49,7 @@ def _report(config: dict[str, Any]) -> str:
         f"Python           {config['python']}",
         f"NumPy            {config['numpy']}",
         f"SciPy            {config['scipy']}",
-        f"BLAS             {blas['name']} {blas['version']} (SciPy's)",
+        f"BLAS             {blas['name']} {blas['version']} (SciPy's; the cores need none)",
         f"compiler         {kernels['compiler']}",
         f"instruction set  {kernels['instruction_set']}{among}",
         f"threads          {config['threads']} (optlab's own kernels)",
