@@ -1,6 +1,7 @@
 """The descent machine against the textbook, iterate by iterate, and what it publishes."""
 
 import functools
+import itertools
 
 import numpy as np
 import pytest
@@ -86,9 +87,7 @@ class TestTwins:
     @pytest.mark.parametrize("maxcor", [1, 4, 20])
     def test_lbfgs(self, fun, search, maxcor, corrected):
         count = 12 if search != "exact" else 8
-        twin, pairs = lbfgs(
-            fun, fun.x0, SEARCHES[search](), count, maxcor, corrected
-        )
+        twin, pairs = lbfgs(fun, fun.x0, SEARCHES[search](), count, maxcor, corrected)
         actual, result = iterates(
             fun,
             "l-bfgs",
@@ -190,7 +189,7 @@ class TestQuadratic:
     def test_two_iterates_of_exact_gradient_descent_are_orthogonal(self):
         fun = quadratic(5, 30.0)
         actual, _ = iterates(fun, "gd", 10, line_search="exact")
-        for x, x_next in zip(actual, actual[1:], strict=False):
+        for x, x_next in itertools.pairwise(actual):
             g, h = fun.gradient(x), fun.gradient(x_next)
             assert abs(g @ h) <= 1e-7 * np.linalg.norm(g) * np.linalg.norm(h)
 
@@ -277,9 +276,7 @@ class TestMemory:
         s = xs[-1] - xs[-2]
         y = fun.gradient(xs[-1]) - fun.gradient(xs[-2])
         assert s @ y > 0
-        np.testing.assert_allclose(
-            result.hess_inv @ y, s, atol=1e-6 * np.abs(s).max()
-        )
+        np.testing.assert_allclose(result.hess_inv @ y, s, atol=1e-6 * np.abs(s).max())
 
     @pytest.mark.parametrize("steps", [5, 10, 27])
     def test_pairs_come_in_the_order_of_time(self, steps):
@@ -310,9 +307,7 @@ class TestMemory:
 
     def test_it_comes_near_the_true_inverse(self):
         fun = softmax_sum(5)
-        result = minimize(
-            fun, fun.x0, jac=True, method="bfgs", options={"gtol": 1e-10}
-        )
+        result = minimize(fun, fun.x0, jac=True, method="bfgs", options={"gtol": 1e-10})
         h = 1e-5
         hessian = np.array(
             [
@@ -327,9 +322,7 @@ class TestMemory:
     @pytest.mark.parametrize("method", ["bfgs", "l-bfgs"])
     def test_without_a_step_it_is_the_identity(self, method):
         fun = rosenbrock(3)
-        result = minimize(
-            fun, fun.x0, jac=True, method=method, options={"maxiter": 0}
-        )
+        result = minimize(fun, fun.x0, jac=True, method=method, options={"maxiter": 0})
         np.testing.assert_array_equal(result.hess_inv @ np.eye(3), np.eye(3))
 
     def test_without_a_step_it_is_what_was_given(self):
@@ -399,7 +392,7 @@ class TestRestart:
         twin, pairs = lbfgs(fun, fun.x0, searches.armijo, 10, 2, corrected=False)
         kept = sum(
             (b - a) @ (fun.gradient(b) - fun.gradient(a)) > 0
-            for a, b in zip(twin, twin[1:], strict=False)
+            for a, b in itertools.pairwise(twin)
         )
         assert 2 < kept < 10  # such steps there are
         actual, result = iterates(
@@ -476,7 +469,7 @@ class TestWolfe:
             options=options | ({"c2": c2} if c2 else {}),
         )
         assert result.success
-        for x, x_next in zip(result.allvecs, result.allvecs[1:], strict=False):
+        for x, x_next in itertools.pairwise(result.allvecs):
             (f, g), (f_next, g_next) = fun(x), fun(x_next)
             s = x_next - x  # alpha d
             slack = 1e-12 * abs(f)

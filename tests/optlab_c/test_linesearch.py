@@ -102,7 +102,9 @@ def twin_trials(search, phi, first, **options):
 @pytest.mark.parametrize("name", PHIS)
 @pytest.mark.parametrize("search", ["armijo", "wolfe", "strong_wolfe", "hager_zhang"])
 def test_every_trial_is_the_twins(search, name, first):
-    options = {"c2": MORE_THUENTE.get(name, (0, 0, 0.9))[2]} if search != "armijo" else {}
+    options = (
+        {"c2": MORE_THUENTE.get(name, (0, 0, 0.9))[2]} if search != "armijo" else {}
+    )
     options["c1"] = 0.99 * MORE_THUENTE[name][1] if name in MORE_THUENTE else 1e-3
     trials, accepted = run(
         search.replace("_", "-"), PHIS[name], first, maxls=100, **options
@@ -123,7 +125,9 @@ def waves(seed):
     q = rng.uniform(0.01, 0.5)
 
     def phi(t):
-        return q * t * t + a @ np.sin(w * t + p), 2 * q * t + (a * w) @ np.cos(w * t + p)
+        return q * t * t + a @ np.sin(w * t + p), 2 * q * t + (a * w) @ np.cos(
+            w * t + p
+        )
 
     return phi, 10 ** rng.uniform(-2, 1)
 
@@ -210,7 +214,9 @@ def test_what_is_accepted_meets_the_conditions(search, name, first):
     assert accepted
     assert holds(search, PHIS[name], trials[-1], c1, c2)
     # No search but the exact one goes on after a trial that it would have taken.
-    assert search == "exact" or not any(holds(search, PHIS[name], t, c1, c2) for t in trials[:-1])
+    assert search == "exact" or not any(
+        holds(search, PHIS[name], t, c1, c2) for t in trials[:-1]
+    )
 
 
 @pytest.mark.parametrize("search", LINE_SEARCHES)
@@ -231,9 +237,7 @@ def test_a_point_out_of_the_domain_is_too_far(search, first):
 @pytest.mark.parametrize("search", LINE_SEARCHES)
 @pytest.mark.parametrize("bad", [np.nan, np.inf, -np.inf])
 def test_nothing_finite_at_all_is_a_failure(search, bad):
-    trials, accepted = run(
-        search, lambda a: (bad if a else 1.0, -1.0), 1.0, maxls=7
-    )
+    trials, accepted = run(search, lambda a: (bad if a else 1.0, -1.0), 1.0, maxls=7)
     assert not accepted
     assert len(trials) == 7
 
@@ -248,7 +252,9 @@ def test_a_slope_that_is_not_finite_is_no_step(search):
     assert not accepted or np.isfinite(trials[-1][2])
 
 
-@pytest.mark.parametrize("search", set(LINE_SEARCHES) - {"fixed", "armijo", "nonmonotone"})
+@pytest.mark.parametrize(
+    "search", set(LINE_SEARCHES) - {"fixed", "armijo", "nonmonotone"}
+)
 def test_no_trial_is_longer_than_alpha_max(search):
     trials, accepted = run(search, lambda a: (-a, -1.0), 0.1, alpha_max=3.0)
     assert accepted

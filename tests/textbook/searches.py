@@ -82,7 +82,7 @@ def strong_wolfe(phi, phi0, dphi0, alpha, c1=1e-4, c2=0.9):
     search = DCSRCH(None, None, c1, c2, 1e-14, 1e-100, 1e100)
     task = b"START"
     while True:
-        trial[0], f, g, task = search._iterate(*trial, task)
+        trial[0], *_, task = search._iterate(*trial, task)
         if not task.startswith(b"FG"):
             assert task.startswith(b"CONV"), task
             return trial[0]
@@ -152,7 +152,7 @@ def hager_zhang(
         a, b = bracket(alpha)
         while True:
             A, B = secant2(a, b)  # L1
-            if B - A > shrinkage * (b - a):  # L2
+            if (B - A) / (b - a) > shrinkage:  # L2
                 A, B = update(A, B, 0.5 * (A + B))
             a, b = A, B  # L3
     except Found as found:
