@@ -40,6 +40,21 @@ html_static_path = ["_static"] if (HERE / "_static").exists() else []
 
 html_theme = "pydata_sphinx_theme"
 html_title = "optlab"
+# Pages without pages below them need no list of such.
+html_sidebars = {
+    page: []
+    for page in (
+        "benchmarks",
+        "extending",
+        "from_scipy",
+        "index",
+        "internals",
+        "problems",
+        "promises",
+        "quickstart",
+        "references",
+    )
+}
 html_theme_options = {
     "navigation_with_keys": False,
     "show_prev_next": True,
