@@ -8,7 +8,7 @@ once, so that a function may return the same buffer every time.
 cimport cython
 cimport numpy as cnp
 from cpython.float cimport PyFloat_AS_DOUBLE, PyFloat_Check
-from cpython.ref cimport Py_REFCNT
+from cpython.ref cimport PyObject
 from libc.math cimport cbrt, copysign, fabs, isfinite, sqrt
 from libc.stdint cimport int64_t
 from libc.string cimport memcpy
@@ -25,6 +25,10 @@ from optlab_c.abi cimport (
 import numpy as np
 
 cnp.import_array()
+
+cdef extern from "Python.h":
+    # With an object as its argument Cython would hold, and so count, one reference more.
+    Py_ssize_t references "Py_REFCNT"(PyObject*)
 
 cdef enum Mode:
     JOINT  # fun(x) -> f, g
@@ -112,7 +116,11 @@ cdef class PythonObjective:
     cdef object vector(self, const void* x):
         """x as an array that is the callee's to keep."""
         cdef cnp.npy_intp shape = self.n
-        if self.array is None or Py_REFCNT(self.array) > 1 or not self.untouched():
+        if (
+            self.array is None
+            or references(<PyObject*>self.array) > 1
+            or not self.untouched()
+        ):
             self.array = cnp.PyArray_EMPTY(1, &shape, self.typenum, 0)
         memcpy(
             cnp.PyArray_DATA(<cnp.ndarray>self.array),
@@ -137,12 +145,13 @@ cdef class PythonObjective:
         return g
 
     cdef bint untouched(self) noexcept:
-        """Whether the callee left the shape and the flags of its array alone."""
+        """Whether the callee left shape, dtype and flags of its array alone."""
         array = <cnp.ndarray>self.array
         return (
             cnp.PyArray_NDIM(array) == 1
             and cnp.PyArray_DIM(array, 0) == self.n
-            and cnp.PyArray_ISWRITEABLE(array)
+            and cnp.PyArray_TYPE(array) == self.typenum
+            and cnp.PyArray_ISCARRAY(array)
         )
 
     cdef object call(self, object function, const void* x):

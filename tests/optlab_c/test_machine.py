@@ -1,6 +1,7 @@
 """The machine by hand: ask and tell, save and load, misuse, memory."""
 
 import itertools
+import os
 import pickle
 import shutil
 import subprocess
@@ -488,7 +489,7 @@ def test_an_iteration_allocates_nothing(tmp_path):
     )
     done = subprocess.run(
         [sys.executable, "-c", RUNS],
-        env={"LD_PRELOAD": str(library)},
+        env=os.environ | {"LD_PRELOAD": str(library)},
         capture_output=True,
         text=True,
         check=False,
