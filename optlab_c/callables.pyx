@@ -47,34 +47,50 @@ cdef double as_value(object f) except? -1.0:
     """f as a double; a TypeError that says what came instead."""
     if PyFloat_Check(f):
         return PyFloat_AS_DOUBLE(f)
-    array = np.asarray(f)
-    if array.size != 1 or array.dtype.kind not in "fiubO" or f is None:
-        raise TypeError(
-            "fun must return one real number, got "
-            + (
-                "None"
-                if f is None
-                else f"an array of shape {array.shape}"
-                if array.size != 1
-                else f"{type(f).__name__} ({array.dtype})"
-            )
-        )
+    array = as_numbers(f)
+    if array is None or array.size != 1:
+        shape = () if array is None else array.shape
+        what = f"an array of shape {shape}" if shape else describe(f)
+        raise TypeError(f"fun must return one real number, got {what}")
     return float(array.item())
 
 
 cdef object as_gradient(object g, int64_t n):
     """g as a float64 vector of length n; an error that shows both shapes."""
-    array = np.asarray(g)
-    if array.dtype.kind not in "fiub":
-        if array.dtype.kind != "O" or g is None:
-            raise TypeError(f"jac must be real numbers, got dtype {array.dtype}")
-        try:
-            array = array.astype(np.float64)
-        except (TypeError, ValueError):
-            raise TypeError(f"jac must be real numbers, got dtype {array.dtype}") from None
+    array = as_numbers(g)
+    if array is None:
+        raise TypeError(f"jac must be real numbers, got {describe(g)}")
     if array.shape != (n,) and not (n == 1 and array.size == 1):
         raise ValueError(f"jac must have shape ({n},), got {array.shape}")
     return np.ascontiguousarray(array, dtype=np.float64).reshape(n)
+
+
+cdef cnp.ndarray as_point(object x, int64_t n):
+    """x as a float64 vector of length n."""
+    array = np.ascontiguousarray(x, np.float64)
+    if array.shape != (n,):
+        raise ValueError(f"x must have shape ({n},), got {array.shape}")
+    return array
+
+
+cdef object as_numbers(object v):
+    """v as an array of real numbers, or None where it is none."""
+    try:
+        array = np.asarray(v)
+        if array.dtype.kind == "O":  # float(None) is NaN to NumPy, float("1") is 1
+            if any(item is None or isinstance(item, (str, bytes)) for item in array.flat):
+                return None
+            return array.astype(np.float64)
+    except (TypeError, ValueError):  # ragged, or what is no number
+        return None
+    return array if array.dtype.kind in "fiub" else None
+
+
+cdef str describe(object v):
+    """What kind of thing v is."""
+    if v is None:
+        return "None"
+    return f"{type(v).__name__}" + (f" of dtype {v.dtype}" if hasattr(v, "dtype") else "")
 
 
 cdef int python_eval(void* ctx, int want, optlab_point* point) noexcept:
@@ -132,14 +148,14 @@ cdef class PythonObjective:
     def value(self, x):
         """f(x)."""
         cdef double f = 0.0
-        cdef cnp.ndarray vector = np.ascontiguousarray(x, np.float64)
+        cdef cnp.ndarray vector = as_point(x, self.n)
         self.evaluate(OPTLAB_F, cnp.PyArray_DATA(vector), &f, NULL)
         return f
 
     def gradient(self, x):
         """The gradient at x."""
         cdef double f = 0.0
-        cdef cnp.ndarray vector = np.ascontiguousarray(x, np.float64)
+        cdef cnp.ndarray vector = as_point(x, self.n)
         cdef cnp.ndarray g = np.empty(self.n)
         self.evaluate(OPTLAB_G, cnp.PyArray_DATA(vector), &f, cnp.PyArray_DATA(g))
         return g
