@@ -62,6 +62,8 @@ setup(
             "wraparound": False,
             "cdivision": True,
             "initializedcheck": False,
+            "autotestdict": False,
+            "auto_pickle": False,
             "embedsignature": True,
             "embedsignature.format": "python",
         },
