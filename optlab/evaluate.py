@@ -23,14 +23,21 @@ def start_point(x0: Any) -> np.ndarray:
     ValueError
         If it is empty, has two or more dimensions, or is not finite.
     """
-    array = np.asarray(x0)
+    try:
+        array = np.asarray(x0)
+    except ValueError:  # rows of several lengths
+        raise ValueError("x0 must have one dimension") from None
     if array.dtype.kind not in "fiub":
-        if array.dtype.kind != "O":
+        # NumPy would read numbers from strings.
+        strings = any(isinstance(item, (str, bytes)) for item in array.flat)
+        if array.dtype.kind != "O" or strings:
             raise TypeError(f"x0 must be real numbers, got dtype {array.dtype}")
         try:
             array = array.astype(np.float64)
         except (TypeError, ValueError):
             raise TypeError("x0 must be real numbers, got dtype object") from None
+        except OverflowError:
+            raise ValueError("x0 must be finite") from None
     if array.ndim > 1:
         raise ValueError(f"x0 must have one dimension, got shape {array.shape}")
     if array.size == 0:
@@ -39,6 +46,17 @@ def start_point(x0: Any) -> np.ndarray:
         array = array.reshape(1)
     if not np.isfinite(array).all():
         raise ValueError("x0 must be finite")
+    return array
+
+
+def in_dtype(x0: np.ndarray, dtype: np.dtype) -> np.ndarray:
+    """x0 in the dtype of a run, a ValueError where it is out of range there."""
+    if x0.dtype == dtype:
+        return x0
+    with np.errstate(over="ignore"):
+        array = x0.astype(dtype)
+    if not np.isfinite(array).all():
+        raise ValueError(f"x0 must be in the range of {dtype}")
     return array
 
 

@@ -4,7 +4,7 @@ from collections.abc import Callable, Mapping
 from typing import Any
 from warnings import warn
 
-from optlab.evaluate import Objective, as_args, start_point
+from optlab.evaluate import Objective, as_args, in_dtype, start_point
 from optlab.methods import METHODS, Method, find_method
 from optlab.observe import Observer
 from optlab.options import not_negative, stack_level
@@ -137,7 +137,7 @@ def minimize(
         options = {"gtol": not_negative("tol", tol), **(options or {})}
     plan = plan_run(row, objective, x0.size, options)
 
-    machine = Machine(plan.settings, x0)
+    machine = Machine(plan.settings, in_dtype(x0, plan.dtype))
     if plan.hess_inv0 is not None:
         machine.give_inverse(plan.hess_inv0)
     observer = Observer.of(callback, plan.common)
@@ -157,7 +157,9 @@ def _check_unused(
     """Refuse what would change the answer; warn of what is merely not needed."""
     if bounds is not None:
         raise ValueError(f"bounds are not handled by method {row.name!r}")
-    if not isinstance(constraints, (tuple, list)) or len(constraints) > 0:
+    if constraints is not None and (
+        not isinstance(constraints, (tuple, list, dict)) or len(constraints) > 0
+    ):
         raise ValueError(f"constraints are not handled by method {row.name!r}")
     for name, value in (("hess", hess), ("hessp", hessp)):
         if value is not None:

@@ -18,14 +18,21 @@ import numpy as np
 
 Check = Callable[[str, Any], Any]
 
+NO_LIMIT = 2**62
+INT_MAX = 2**31 - 1
+
 
 def real(name: str, value: Any) -> float:
     """A real number that is not NaN; a TypeError or ValueError naming it otherwise."""
     if isinstance(value, (bool, np.bool_)) or not isinstance(value, numbers.Real):
         raise TypeError(f"{name} must be a real number, got {value!r}")
-    if math.isnan(value):
+    try:
+        number = float(value)
+    except OverflowError:
+        raise ValueError(f"{name} is out of range") from None
+    if math.isnan(number):
         raise ValueError(f"{name} must not be NaN")
-    return float(value)
+    return number
 
 
 def not_negative(name: str, value: Any) -> float:
@@ -68,17 +75,20 @@ def above_one(name: str, value: Any) -> float:
     return number
 
 
-def integer(least: int) -> Check:
-    """An integer >= `least`; a float without a fraction counts, as it does in SciPy."""
+def integer(least: int, most: int = NO_LIMIT) -> Check:
+    """An integer >= `least`; a float without a fraction counts, as it does in SciPy.
+
+    More than `most`, infinity included, is the same as `most`.
+    """
 
     def check(name: str, value: Any) -> int:
-        if real(name, value) == math.inf:
-            return NO_LIMIT
+        if real(name, value) < least:
+            raise ValueError(f"{name} must be at least {least}, got {value!r}")
+        if value >= most:
+            return most
         if value != int(value):
             raise ValueError(f"{name} must be an integer, got {value!r}")
-        if value < least:
-            raise ValueError(f"{name} must be at least {least}, got {value!r}")
-        return min(int(value), NO_LIMIT)
+        return int(value)
 
     return check
 
@@ -94,9 +104,9 @@ def one_of(*choices: str) -> Check:
     """One of the strings."""
 
     def check(name: str, value: Any) -> str:
-        if value not in choices:
+        if not isinstance(value, str) or value not in choices:
             raise ValueError(f"{name} must be one of {choices}, got {value!r}")
-        return str(value)
+        return value
 
     return check
 
@@ -106,11 +116,22 @@ def optional(check: Check) -> Check:
     return lambda name, value: None if value is None else check(name, value)
 
 
+def as_array(name: str, value: Any) -> np.ndarray:
+    """An array of real numbers."""
+    try:
+        array = np.asarray(value)
+    except ValueError:  # rows of several lengths
+        raise TypeError(f"{name} must be real numbers, got {value!r}") from None
+    if array.dtype.kind not in "fiu":
+        raise TypeError(f"{name} must be real numbers, got dtype {array.dtype}")
+    return array
+
+
 def positive_array(name: str, value: Any) -> np.ndarray:
     """One positive step, or one for each unknown."""
-    array = np.atleast_1d(np.asarray(value))
-    if array.dtype.kind not in "fiu" or array.ndim != 1:
-        raise TypeError(f"{name} must be a real number or a vector, got {value!r}")
+    array = np.atleast_1d(as_array(name, value))
+    if array.ndim != 1:
+        raise ValueError(f"{name} must be a number or a vector, got {array.shape}")
     if not (np.isfinite(array).all() and (array > 0).all()):
         raise ValueError(f"{name} must be positive and finite, got {value!r}")
     return np.ascontiguousarray(array, dtype=np.float64)
@@ -118,9 +139,7 @@ def positive_array(name: str, value: Any) -> np.ndarray:
 
 def square_matrix(name: str, value: Any) -> np.ndarray:
     """A finite real square matrix, symmetric up to rounding."""
-    array = np.asarray(value)
-    if array.dtype.kind not in "fiu":
-        raise TypeError(f"{name} must be a real matrix, got dtype {array.dtype}")
+    array = as_array(name, value)
     if array.ndim != 2 or array.shape[0] != array.shape[1]:
         raise ValueError(f"{name} must be a square matrix, got shape {array.shape}")
     if not np.isfinite(array).all():
@@ -128,9 +147,6 @@ def square_matrix(name: str, value: Any) -> np.ndarray:
     if not np.allclose(array, array.T):
         raise ValueError(f"{name} must be symmetric")
     return np.ascontiguousarray(array, dtype=np.float64)
-
-
-NO_LIMIT = 2**62
 
 
 def option(default: Any, check: Check) -> Any:
@@ -185,7 +201,7 @@ class BFGS(Group):
 class LBFGS(Group):
     """L-BFGS: how many pairs are kept, and whether function values correct them."""
 
-    maxcor: int | None = option(None, optional(integer(1)))
+    maxcor: int | None = option(None, optional(integer(1, INT_MAX)))
     corrected: bool = option(True, flag)
 
 
@@ -193,7 +209,7 @@ class LBFGS(Group):
 class LineSearch(Group):
     """What every line search takes."""
 
-    maxls: int = option(20, integer(1))
+    maxls: int = option(20, integer(1, INT_MAX))
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -241,7 +257,7 @@ class StrongWolfe(Wolfe):
 class HagerZhang(Wolfe):
     """The constants of CG_DESCENT (Hager & Zhang 2006, section 5)."""
 
-    maxls: int = option(50, integer(1))
+    maxls: int = option(50, integer(1, INT_MAX))
     c1: float = option(0.1, fraction)
     expansion: float = option(5.0, above_one)
     theta: float = option(0.5, fraction)
@@ -257,7 +273,7 @@ class HagerZhang(Wolfe):
 class Exact(LineSearch):
     """The minimiser along the direction."""
 
-    maxls: int = option(60, integer(1))
+    maxls: int = option(60, integer(1, INT_MAX))
     slope_tol: float = option(1e-9, fraction)
 
 
@@ -298,5 +314,5 @@ def stack_level() -> int:
 SCIPY_ONLY = frozenset(
     "adaptive bracket catol direc fatol initial_simplex iprint maxfev maxCGit mesg_num "
     "minfev rescale rhobeg scale stepmx tol workers xatol xtol offset accuracy "
-    "initial_trust_radius max_trust_radius inexact verbose".split()
+    "initial_trust_radius max_trust_radius inexact subproblem_maxiter verbose".split()
 )

@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from optlab.evaluate import Objective, as_args, start_point
+from optlab.evaluate import Objective, as_args, in_dtype, start_point
 from optlab.methods import METHODS, find_line_search
 from optlab.options import integer, positive
 from optlab.plan import plan_run
@@ -88,7 +88,7 @@ def line_search(
     ----------
     Nocedal & Wright, *Numerical Optimization*, 2nd ed., 2006, section 3.1.
     """
-    x = start_point(xk).astype(np.float64)
+    x = in_dtype(start_point(xk), np.dtype(np.float64))
     p = np.asarray(pk, dtype=np.float64)
     if p.shape != x.shape or not np.isfinite(p).all():
         raise ValueError(f"pk must be finite and have shape {x.shape}, got {p.shape}")

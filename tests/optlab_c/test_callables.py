@@ -207,7 +207,7 @@ class TestGradient:
             lambda g: g.astype(np.longdouble),
             memoryview,
         ],
-        ids="list tuple strided reversed swapped object masked long memory".split(),
+        ids=str,
     )
     def test_forms(self, wrap):
         def fun(x):
@@ -285,7 +285,7 @@ class TestValue:
             lambda f: np.longdouble(f),
             lambda f: np.array(f, object),
         ],
-        ids="float64 float32 0-D 1-D 2-D long object".split(),
+        ids=str,
     )
     def test_forms(self, wrap):
         result = minimize(lambda x: (wrap(x @ x), 2 * x), [3.0, -2.0], jac=True)
