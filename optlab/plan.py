@@ -14,7 +14,7 @@ from scipy.optimize import OptimizeWarning
 
 from optlab.evaluate import DIFFERENCES, Objective
 from optlab.methods import Method, find_line_search, known_options
-from optlab.options import NO_LIMIT, Common, split, stack_level
+from optlab.options import NO_LIMIT, Common, Group, LineSearch, split, stack_level
 from optlab_c.machine import Settings
 
 # f is taken as resolved to this many units in its last place, until it proves noisier.
@@ -87,8 +87,10 @@ def _plan(
     search_row = find_line_search(given.pop("line_search", row.line_search))
     searched = {item.name for item in fields(search_row.options)}
     given = {k: v for k, v in row.defaults.items() if k in searched} | given
-    groups = (Common, search_row.options, *row.options)
+    groups: tuple[type[Group], ...] = (Common, search_row.options, *row.options)
     (common, search, *own), ignored = split(given, groups, known_options())
+    assert isinstance(common, Common)
+    assert isinstance(search, LineSearch)
     values = {name: v for group in own for name, v in vars(group).items()}
     hess_inv0 = values.get("hess_inv0")
     for name in ("eps", "finite_diff_rel_step"):

@@ -58,7 +58,7 @@ class Deferred:
         self.make = make
 
 
-class OptimizeResult(optimize.OptimizeResult):
+class OptimizeResult(optimize.OptimizeResult):  # type: ignore[misc]  # no types there
     """The result of `optlab.minimize`: a dict whose keys are also attributes.
 
     Attributes
@@ -101,15 +101,18 @@ class OptimizeResult(optimize.OptimizeResult):
     # defined at all makes dict(result) and {**result} go through __getitem__.
 
     def __iter__(self) -> Iterator[str]:
-        return super().__iter__()
+        names: Iterator[str] = super().__iter__()
+        return names
 
     def __repr__(self) -> str:
         self._settle()
-        return super().__repr__()
+        text: str = super().__repr__()
+        return text
 
     def __eq__(self, other: object) -> bool:
         self._settle()
-        return super().__eq__(other)
+        equal: bool = super().__eq__(other)
+        return equal
 
     __hash__ = None  # type: ignore[assignment]
 
@@ -119,7 +122,7 @@ class OptimizeResult(optimize.OptimizeResult):
 
     def get(self, name: str, default: Any = None) -> Any:
         """The field, or `default` where there is none."""
-        return self[name] if name in self else default
+        return self[name] if name in self else default  # noqa: SIM401
 
     def pop(self, name: str, *default: Any) -> Any:
         """Remove a field and return it."""
