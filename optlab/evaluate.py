@@ -1,5 +1,6 @@
 """From what the user hands in to an objective that a machine can run."""
 
+from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -74,8 +75,10 @@ class Objective:
     __slots__ = ("capsule", "dtype", "fun", "jac", "mode")
 
     def __init__(self, fun: Any, jac: Any) -> None:
-        self.capsule = self.dtype = self.jac = None
         self.fun = fun
+        self.jac: Callable[..., Any] | None = None
+        self.capsule: object | None = None
+        self.dtype: np.dtype | None = None
         if isinstance(jac, (bool, np.bool_)):  # SciPy documents False as None
             jac = True if jac else None
         if jac is None:
@@ -90,8 +93,7 @@ class Objective:
             self.mode = jac
         else:
             raise TypeError(
-                "jac must be callable, True, None or one of "
-                f"{DIFFERENCES}, got {jac!r}"
+                f"jac must be callable, True, None or one of {DIFFERENCES}, got {jac!r}"
             )
         if self.mode != "compiled" and not callable(self.fun):
             raise TypeError(f"fun must be callable, got {type(fun).__name__}")

@@ -34,6 +34,7 @@ class Observer:
         return cls(callback, common)
 
     def __call__(self, machine: Machine) -> int:
+        """Note an iterate and show it to the callback: 0, or the status to end with."""
         if self.iterates is not None:
             self.iterates.append(machine.x)
         if self.rows is not None:

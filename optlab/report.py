@@ -17,10 +17,14 @@ def explain(status: Status, gnorm: float, machine: Machine, plan: "Plan") -> str
     gtol = plan.common.gtol
     if status is Status.NONFINITE_START:
         return status.sentence
-    verdict = f"{size}, which meets gtol = {gtol:g}." if gnorm <= gtol else (
-        f"{size}; gtol = {gtol:g} is not met."
+    verdict = (
+        f"{size}, which meets gtol = {gtol:g}."
+        if gnorm <= gtol
+        else f"{size}; gtol = {gtol:g} is not met."
     )
-    return " ".join(filter(None, (status.sentence, _evidence(status, machine), verdict)))
+    return " ".join(
+        filter(None, (status.sentence, _evidence(status, machine), verdict))
+    )
 
 
 def _evidence(status: Status, machine: Machine) -> str:
@@ -44,7 +48,9 @@ def _evidence(status: Status, machine: Machine) -> str:
         )
     if status is Status.DISCONTINUITY:
         h, _, jump = quotients[-1]
-        return f"Within a distance of {h:.2g} along the gradient f changes by {jump:.3g}."
+        return (
+            f"Within a distance of {h:.2g} along the gradient f changes by {jump:.3g}."
+        )
     if status is Status.ROUNDING:
         return (
             f"Along -g the slope {slope:.3g} is confirmed by differences only as far as "

@@ -145,7 +145,9 @@ class OptimizeResult(optimize.OptimizeResult):  # type: ignore[misc]  # no types
 
     def summary(self) -> str:
         """A few lines, as `disp` prints them."""
-        counts = f"{self.nit} iterations, {self.nfev} evaluations of f, {self.njev} of g"
+        counts = (
+            f"{self.nit} iterations, {self.nfev} evaluations of f, {self.njev} of g"
+        )
         return f"{self.method}: {self.message}\n  f = {self.fun:.10g} after {counts}."
 
 

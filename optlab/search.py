@@ -99,7 +99,9 @@ def line_search(
     if objective.mode != "separate":
         raise TypeError(f"myfprime must be callable, got {myfprime!r}")
     options = {"line_search": method, "maxls": integer(1)("maxiter", maxiter)}
-    plan = plan_run(METHODS["gd"], objective, x.size, options | _constants(method, c1, c2))
+    plan = plan_run(
+        METHODS["gd"], objective, x.size, options | _constants(method, c1, c2)
+    )
     python = PythonObjective("separate", f, myfprime, as_args(args), x.size, 0)
 
     fc = gc = 0
