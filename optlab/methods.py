@@ -4,9 +4,7 @@ Whoever adds a method or a search adds its row here; validation, documentation, 
 `python -m optlab compare` and the benchmarks are parametrised over these tables.
 """
 
-from collections.abc import Mapping
 from dataclasses import dataclass, fields
-from typing import Any
 
 from optlab import options as opt
 
@@ -20,7 +18,7 @@ class LineSearch:
     summary: str
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(frozen=True)
 class Method:
     """A method that `optlab.minimize(method=name)` chooses.
 
@@ -35,8 +33,6 @@ class Method:
         What `result.hess_inv` is.
     options : tuple of Group
         The method's own options.
-    defaults : dict
-        Defaults of the line search that differ from its own.
     summary : str
     """
 
@@ -45,7 +41,6 @@ class Method:
     line_search: str
     inverse: str | None
     options: tuple[type[opt.Group], ...]
-    defaults: Mapping[str, Any]
     summary: str
 
 
@@ -77,7 +72,6 @@ METHODS = {
             "nonmonotone",
             None,
             (opt.Steepest,),
-            {},
             "gradient descent, with Barzilai-Borwein steps by default",
         ),
         Method(
@@ -86,7 +80,6 @@ METHODS = {
             "wolfe",
             "dense",
             (opt.BFGS,),
-            {"c2": 0.5},
             "BFGS with its first matrix rescaled at every step; n up to a few thousand",
         ),
         Method(
@@ -95,7 +88,6 @@ METHODS = {
             "wolfe",
             "operator",
             (opt.LBFGS,),
-            {},
             "limited-memory BFGS; any n",
         ),
     )

@@ -80,7 +80,8 @@ def minimize(
             One of the names in `optlab.methods.LINE_SEARCHES`; its own options (`c1`,
             `c2`, `maxls`, ...) are given beside it.
         first_step : float, optional
-            The very first trial step alpha, along -g; by default x moves by length 1.
+            The very first trial step alpha, along -g; by default x moves by the length
+            ``max(1, norm(x0, inf))``.
         dtype : {"float64", "float32"}, optional
             Of all vectors; by default what the objective asks for, else float64.
         eps, finite_diff_rel_step : float or array_like, shape (n,), optional

@@ -4,7 +4,7 @@ Plans are cached: the thousandth run with the same options pays for a look-up on
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass, fields
+from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any
 from warnings import warn
@@ -85,8 +85,6 @@ def _plan(
     given: dict[str, Any],
 ) -> Plan:
     search_row = find_line_search(given.pop("line_search", row.line_search))
-    searched = {item.name for item in fields(search_row.options)}
-    given = {k: v for k, v in row.defaults.items() if k in searched} | given
     groups: tuple[type[Group], ...] = (Common, search_row.options, *row.options)
     (common, search, *own), ignored = split(given, groups, known_options())
     assert isinstance(common, Common)

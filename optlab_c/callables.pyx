@@ -27,7 +27,7 @@ import numpy as np
 cnp.import_array()
 
 cdef extern from "Python.h":
-    # With an object as its argument Cython would hold, and so count, one reference more.
+    # With an object as its argument Cython would hold, and count, one reference more.
     Py_ssize_t references "Py_REFCNT"(PyObject*)
 
 cdef enum Mode:
@@ -78,7 +78,8 @@ cdef object as_numbers(object v):
     try:
         array = np.asarray(v)
         if array.dtype.kind == "O":  # float(None) is NaN to NumPy, float("1") is 1
-            if any(item is None or isinstance(item, (str, bytes)) for item in array.flat):
+            wrong = (str, bytes, type(None))
+            if any(isinstance(item, wrong) for item in array.flat):
                 return None
             return array.astype(np.float64)
     except (TypeError, ValueError):  # ragged, or what is no number
@@ -90,7 +91,8 @@ cdef str describe(object v):
     """What kind of thing v is."""
     if v is None:
         return "None"
-    return f"{type(v).__name__}" + (f" of dtype {v.dtype}" if hasattr(v, "dtype") else "")
+    dtype = f" of dtype {v.dtype}" if hasattr(v, "dtype") else ""
+    return type(v).__name__ + dtype
 
 
 cdef int python_eval(void* ctx, int want, optlab_point* point) noexcept:

@@ -193,13 +193,15 @@ static int begin_search(descent *m)
 double newton_first_trial(const descent *m)
 {
     const descent_state *st = &m->st;
-    double length;
+    int dtype = st->opt.dtype;
+    double length = st->snorm; /* after a restart: as far as the last step went */
     if (st->direction.count > 0 || st->direction.given)
         return 1.0;
     if (st->k == 0 && st->opt.first_step > 0.0)
         return st->opt.first_step;
-    length = st->k > 0 && st->snorm > 0.0 ? st->snorm : 1.0;
-    return length / vec_norm(st->opt.dtype, st->opt.n, m->mem.d, 2.0);
+    if (!(length > 0.0)) /* the start: x itself is the only measure of length there is */
+        length = fmax(1.0, vec_norm(dtype, st->opt.n, m->mem.x[st->current], INFINITY));
+    return length / vec_norm(dtype, st->opt.n, m->mem.d, 2.0);
 }
 
 static int direction_told(descent *m)

@@ -44,7 +44,7 @@ typedef struct descent_options {
     int step_rule;
     int maxcor;        /* l-bfgs: pairs kept */
     int corrected;     /* l-bfgs: pairs corrected with function values */
-    double first_step; /* alpha of the very first trial; 0: a step of length 1 */
+    double first_step; /* alpha of the very first trial; 0: by the length of x */
     double norm;       /* order of the published gradient norm */
     search_options search;
 } descent_options;

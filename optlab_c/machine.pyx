@@ -85,9 +85,9 @@ cdef class Settings:
     def __init__(
         self, *, direction, line_search, dtype, double gtol, double ftol, double xrtol,
         int64_t maxiter, int64_t maxfun, double norm, double first_step, step_rule,
-        int maxcor, bint corrected, double noise, int maxls, bint values_first, double c1,
-        double c2, double step_length, double tol, double eta, double rho, double theta,
-        double gamma,
+        int maxcor, bint corrected, double noise, int maxls, bint values_first,
+        double c1, double c2, double step_length, double tol, double eta, double rho,
+        double theta, double gamma,
     ):
         self.descent.dtype = DTYPES.index(np.dtype(dtype))
         self.descent.direction = DIRECTIONS[direction]
@@ -196,7 +196,9 @@ cdef class Machine:
         descent_start(&self.m)
         x0 = np.ascontiguousarray(x0, dtype=self.dtype)
         memcpy(
-            self.m.mem.x[0], cnp.PyArray_DATA(x0), vec_bytes(self.m.st.opt.dtype, self.n)
+            self.m.mem.x[0],
+            cnp.PyArray_DATA(x0),
+            vec_bytes(self.m.st.opt.dtype, self.n),
         )
 
     def __dealloc__(self):
@@ -270,7 +272,11 @@ cdef class Machine:
 
     def tell(self, f=None, g=None):
         """Answer what was asked: f, or g, or both."""
-        cdef int told = (OPTLAB_F if f is not None else 0) | (OPTLAB_G if g is not None else 0)
+        cdef int told = 0
+        if f is not None:
+            told |= OPTLAB_F
+        if g is not None:
+            told |= OPTLAB_G
         cdef cnp.ndarray gradient
         if told == 0 or told & ~self.wanted:
             raise ValueError("only what was asked for can be told")
@@ -298,9 +304,12 @@ cdef class Machine:
 
     cdef object copy(self, const void* v):
         cdef cnp.npy_intp n = self.m.st.opt.n
-        cdef int single = self.m.st.opt.dtype == OPTLAB_FLOAT32
-        array = cnp.PyArray_EMPTY(1, &n, cnp.NPY_FLOAT32 if single else cnp.NPY_FLOAT64, 0)
-        memcpy(cnp.PyArray_DATA(<cnp.ndarray>array), v, vec_bytes(self.m.st.opt.dtype, n))
+        cdef int dtype = self.m.st.opt.dtype
+        cdef int typenum = (
+            cnp.NPY_FLOAT32 if dtype == OPTLAB_FLOAT32 else cnp.NPY_FLOAT64
+        )
+        array = cnp.PyArray_EMPTY(1, &n, typenum, 0)
+        memcpy(cnp.PyArray_DATA(<cnp.ndarray>array), v, vec_bytes(dtype, n))
         return array
 
     @property
@@ -420,7 +429,8 @@ cdef class Machine:
         self.need(DIRECTION_LBFGS)
         if not 0 <= age < self.m.st.direction.pairs:
             raise IndexError(f"there are {self.pairs} pairs, got age {age}")
-        return self.copy(lbfgs_pair(&self.m, age, 0)), self.copy(lbfgs_pair(&self.m, age, 1))
+        s, y = lbfgs_pair(&self.m, age, 0), lbfgs_pair(&self.m, age, 1)
+        return self.copy(s), self.copy(y)
 
     # Saving
 
@@ -479,7 +489,8 @@ cdef const optlab_objective* compiled(capsule, int64_t n, int dtype) except NULL
     """The objective in a capsule, checked against the run."""
     if not PyCapsule_IsValid(capsule, OPTLAB_OBJECTIVE_CAPSULE):
         raise TypeError("fun.__optlab_objective__ must be a PyCapsule of that name")
-    cdef const optlab_objective* objective = <const optlab_objective*>PyCapsule_GetPointer(
+    cdef const optlab_objective* objective
+    objective = <const optlab_objective*>PyCapsule_GetPointer(
         capsule, OPTLAB_OBJECTIVE_CAPSULE
     )
     if objective.version != OPTLAB_ABI_VERSION:
@@ -500,7 +511,8 @@ def objective_dtype(capsule):
     """The dtype of the vectors of a compiled objective."""
     if not PyCapsule_IsValid(capsule, OPTLAB_OBJECTIVE_CAPSULE):
         raise TypeError("fun.__optlab_objective__ must be a PyCapsule of that name")
-    cdef const optlab_objective* objective = <const optlab_objective*>PyCapsule_GetPointer(
+    cdef const optlab_objective* objective
+    objective = <const optlab_objective*>PyCapsule_GetPointer(
         capsule, OPTLAB_OBJECTIVE_CAPSULE
     )
     return DTYPES[objective.dtype]

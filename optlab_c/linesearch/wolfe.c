@@ -12,7 +12,7 @@
 #include <float.h>
 #include <math.h>
 
-static const double GROW_MIN = 1.1, GROW_MAX = 10.0; /* of the last trial */
+static const double GROW_MIN = 1.1, GROW_MAX = 30.0; /* of the last trial */
 static const double MARGIN = 0.1; /* a trial keeps this share from the bracket's ends */
 
 static void extrapolate(search *s)
