@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from optlab_c.callables import PythonObjective
-from optlab_c.machine import DTYPES, objective_dtype
+from optlab_c.machine import DTYPES, all_finite, objective_dtype
 
 if TYPE_CHECKING:
     from optlab.plan import Plan
@@ -45,7 +45,7 @@ def start_point(x0: Any) -> np.ndarray:
         raise ValueError("x0 must not be empty")
     if array.ndim == 0:
         array = array.reshape(1)
-    if not np.isfinite(array).all():
+    if not all_finite(array):
         raise ValueError("x0 must be finite")
     return array
 
@@ -56,7 +56,7 @@ def in_dtype(x0: np.ndarray, dtype: np.dtype) -> np.ndarray:
         return x0
     with np.errstate(over="ignore"):
         array = x0.astype(dtype)
-    if not np.isfinite(array).all():
+    if not all_finite(array):
         raise ValueError(f"x0 must be in the range of {dtype}")
     return array
 

@@ -73,8 +73,11 @@ def _cached(
 
 
 def default_maxcor(n: int) -> int:
-    """Pairs kept by L-BFGS: several times n, many while they stay in cache, at least 10."""
-    return max(10, min(60, 5 * n, 20_000 // n))
+    """Pairs kept by L-BFGS: beyond n there is little new in them, beyond 60 at any n;
+    and for large n they had better stay in cache, but 10 are kept at least.
+    """
+    enough = min(60, 3 + n * n // 2)
+    return min(enough, max(10, 20_000 // n))
 
 
 def _plan(

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Iterator
 from enum import IntEnum
-from typing import Any
+from typing import Any, Self
 
 import numpy as np
 from scipy import optimize
@@ -12,41 +12,34 @@ from optlab_c.machine import Machine
 
 
 class Status(IntEnum):
-    """How a run ended. Where SciPy's BFGS and L-BFGS-B document a number, it is theirs."""
+    """How a run ended. Where SciPy's BFGS and L-BFGS-B document a number, it is theirs.
 
-    CONVERGED = 0
-    MAXITER = 1
-    LINE_SEARCH = 2
-    NONFINITE_START = 3
-    FTOL = 4
-    XTOL = 5
-    MAXFUN = 6
-    UNBOUNDED = 7
-    ROUNDING = 8
-    WRONG_GRADIENT = 9
-    DISCONTINUITY = 10
-    CALLBACK = 99
+    Attributes
+    ----------
+    sentence : str
+        What it means, in one sentence.
+    """
 
-    @property
-    def sentence(self) -> str:
-        """What it means, in one sentence."""
-        return _SENTENCES[self]
+    sentence: str
 
+    def __new__(cls, value: int, sentence: str) -> Self:
+        member = int.__new__(cls, value)
+        member._value_ = value
+        member.sentence = sentence
+        return member
 
-_SENTENCES = {
-    Status.CONVERGED: "The gradient meets gtol.",
-    Status.MAXITER: "The limit on iterations was reached (maxiter).",
-    Status.LINE_SEARCH: "The line search found no acceptable step.",
-    Status.NONFINITE_START: "f or its gradient is not finite at x0.",
-    Status.FTOL: "f fell by no more than ftol allows in one iteration.",
-    Status.XTOL: "x moved by no more than xrtol allows in one iteration.",
-    Status.MAXFUN: "The limit on evaluations of f was reached (maxfun).",
-    Status.UNBOUNDED: "f appears to be unbounded below.",
-    Status.ROUNDING: "Rounding errors hide any further progress.",
-    Status.WRONG_GRADIENT: "The gradient does not agree with f.",
-    Status.DISCONTINUITY: "f is not smooth here.",
-    Status.CALLBACK: "The callback raised StopIteration.",
-}
+    CONVERGED = 0, "The gradient meets gtol."
+    MAXITER = 1, "The limit on iterations was reached (maxiter)."
+    LINE_SEARCH = 2, "The line search found no acceptable step."
+    NONFINITE_START = 3, "f or its gradient is not finite at x0."
+    FTOL = 4, "f fell by no more than ftol allows in one iteration."
+    XTOL = 5, "x moved by no more than xrtol allows in one iteration."
+    MAXFUN = 6, "The limit on evaluations of f was reached (maxfun)."
+    UNBOUNDED = 7, "f appears to be unbounded below."
+    ROUNDING = 8, "Rounding errors hide any further progress."
+    WRONG_GRADIENT = 9, "The gradient does not agree with f."
+    DISCONTINUITY = 10, "f is not smooth here."
+    CALLBACK = 99, "The callback raised StopIteration."
 
 
 class Deferred:

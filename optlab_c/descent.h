@@ -101,7 +101,7 @@ typedef struct descent_memory {
     void *d;
     /* l-bfgs */
     void *S, *Y;  /* rows: pairs */
-    double *R;    /* R[i, j] = s_i'y_j */
+    double *R;    /* row i: s_j'y_i for all j */
     double *coef; /* three times maxcor */
     /* bfgs */
     void *A, *C;       /* lower triangles, H = gamma A + C */

@@ -15,6 +15,7 @@ from optlab_c.abi cimport (
     OPTLAB_ABI_VERSION,
     OPTLAB_F,
     OPTLAB_FLOAT32,
+    OPTLAB_FLOAT64,
     OPTLAB_G,
     OPTLAB_OBJECTIVE_CAPSULE,
     optlab_objective,
@@ -57,6 +58,7 @@ from optlab_c.core cimport (
     search_rows,
     search_start,
     stop_tests,
+    vec_all_finite,
     vec_bytes,
     vec_norm,
 )
@@ -516,3 +518,12 @@ def objective_dtype(capsule):
         capsule, OPTLAB_OBJECTIVE_CAPSULE
     )
     return DTYPES[objective.dtype]
+
+
+def all_finite(cnp.ndarray array not None):
+    """Whether a vector of float64 holds neither NaN nor infinity."""
+    if cnp.PyArray_TYPE(array) != cnp.NPY_FLOAT64 or not cnp.PyArray_IS_C_CONTIGUOUS(array):
+        return bool(np.isfinite(array).all())
+    return vec_all_finite(
+        OPTLAB_FLOAT64, cnp.PyArray_SIZE(array), cnp.PyArray_DATA(array)
+    ) != 0

@@ -40,13 +40,14 @@ static void NAMED(four_rows)(int64_t columns, int64_t width, const REAL *a, cons
     sum_c[0] = t0, sum_c[1] = t1, sum_c[2] = t2, sum_c[3] = t3;
 }
 
-/* u = M v for the diagonal tile M of one matrix, which is symmetric. */
+/* u = M v for the diagonal tile M of one matrix, which is symmetric and has `rows` rows
+ * that are not padding. */
 OPTLAB_CLONES
-static void NAMED(diagonal_tile)(int64_t width, const REAL *m, const REAL *v,
+static void NAMED(diagonal_tile)(int64_t rows, int64_t width, const REAL *m, const REAL *v,
                                  REAL *restrict u)
 {
     REAL sum[TILE] = {0};
-    for (int i = 0; i < TILE; i++)
+    for (int64_t i = 0; i < rows; i++)
         for (int j = 0; j < TILE; j++)
             sum[j] += m[i * width + j] * v[i];
     for (int j = 0; j < TILE; j++)
@@ -60,10 +61,10 @@ static void NAMED(products)(int64_t n, const void *pA, const void *pC, const voi
     const REAL *A = pA, *C = pC, *v = pv;
     REAL *uA = puA, *uC = puC;
     for (int64_t k = 0; k < n; k += TILE) {
-        int64_t width = k + TILE;
+        int64_t width = k + TILE, rows = n - k < TILE ? n - k : TILE;
         const REAL *a = A + NAMED(block_start)(k), *c = C + NAMED(block_start)(k);
-        NAMED(diagonal_tile)(width, a + k, v + k, uA + k);
-        NAMED(diagonal_tile)(width, c + k, v + k, uC + k);
+        NAMED(diagonal_tile)(rows, width, a + k, v + k, uA + k);
+        NAMED(diagonal_tile)(rows, width, c + k, v + k, uC + k);
         for (int r = 0; r < TILE && k > 0; r += 4) {
             REAL sum_a[4], sum_c[4];
             NAMED(four_rows)(k, width, a + r * width, c + r * width, v, v + k + r, uA, uC,
@@ -119,11 +120,9 @@ static void NAMED(update)(int64_t n, int64_t ld, void *pA, void *pC, const void 
                           const void *p, const void *q)
 {
     REAL *A = pA, *C = pC;
-    for (int64_t i = 0; i < ld; i++) {
+    for (int64_t i = 0; i < n; i++) {
         int64_t k = i / TILE * TILE, width = k + TILE;
         int64_t start = NAMED(block_start)(k) + (i - k) * width;
-        if (k >= n)
-            break;
         NAMED(update_row)(width, ld, i, s, p, A + start);
         NAMED(update_row)(width, ld, i, s, q, C + start);
     }

@@ -59,6 +59,7 @@ void lbfgs_reset(descent *m)
     direction_state *dir = &m->st.direction;
     dir->count = dir->pairs = 0;
     dir->head = -1;
+    memset(m->mem.R, 0, (size_t)m->st.opt.maxcor * m->st.opt.maxcor * sizeof(double));
     dir->pending = 0;
     dir->gamma = 1.0;
 }
@@ -78,36 +79,33 @@ static void product(descent *m, const void *v, double sign, void *out, double *o
     direction_state *dir = &m->st.direction;
     int64_t n = st->opt.n, ld = stride(&st->opt), max = st->opt.maxcor;
     int64_t pairs = dir->pairs, rows = dir->count < max ? dir->head + 1 : max;
-    double *R = m->mem.R, *a = m->mem.coef, *b = a + max, *column = b + max;
+    double *R = m->mem.R, *a = m->mem.coef, *b = a + max, *first = b + max;
 
     const void *y = dir->pending ? row_of(m, m->mem.Y, dir->head) : NULL;
-    DISPATCH(st->opt.dtype, rows_dot, n, ld, rows, m->mem.S, v, y, b, column);
-    if (dir->pending)
-        for (int64_t j = 0; j < rows; j++)
-            R[j * max + dir->head] = column[j];
+    DISPATCH(st->opt.dtype, rows_dot, n, ld, rows, m->mem.S, v, y, b, R + dir->head * max);
     dir->pending = 0;
 
-    memset(a, 0, rows * sizeof *a);
+    /* Whole rows of R, without asking which pairs are newer: where they are, the result
+     * has been used already (here), or its factor is still zero (below). */
+    memset(first, 0, rows * sizeof *first);
     for (int64_t age = 0; age < pairs; age++) { /* newest first */
         int64_t i = ring(m, age);
-        double sum = b[i];
-        for (int64_t newer = 0; newer < age; newer++) {
-            int64_t j = ring(m, newer);
-            sum += R[i * max + j] * a[j]; /* a holds minus the two-loop alphas */
-        }
-        a[i] = -sum / R[i * max + i];
+        const double *row = R + i * max;
+        double ai = -b[i] / row[i]; /* minus the alphas of the two loops */
+        first[i] = ai;
+        for (int64_t j = 0; j < rows; j++)
+            b[j] += row[j] * ai;
     }
-    memcpy(column, a, rows * sizeof *a);
+    memcpy(a, first, rows * sizeof *a);
     DISPATCH(st->opt.dtype, rows_reduce, n, ld, rows, m->mem.Y, v, dir->gamma, a, out, b);
     memset(a, 0, rows * sizeof *a);
     for (int64_t age = pairs - 1; age >= 0; age--) { /* oldest first */
         int64_t i = ring(m, age);
+        const double *row = R + i * max;
         double sum = b[i];
-        for (int64_t older = pairs - 1; older > age; older--) {
-            int64_t j = ring(m, older);
-            sum += R[j * max + i] * a[j];
-        }
-        a[i] = -column[i] - sum / R[i * max + i];
+        for (int64_t j = 0; j < rows; j++)
+            sum += row[j] * a[j];
+        a[i] = -first[i] - sum / row[i];
     }
     DISPATCH(st->opt.dtype, rows_expand, n, ld, rows, m->mem.S, a, sign, out, v, out_out,
              v_out);
