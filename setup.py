@@ -19,6 +19,7 @@ else:
         "-fopenmp-simd",
         "-fno-math-errno",
         "-fno-trapping-math",
+        "-fvisibility=hidden",
         "-ffp-contract=fast",
     ]
     link_args = ["-Wl,-s"] if sys.platform == "linux" else []

@@ -101,11 +101,10 @@ class Objective:
     def _take_object(self, fun: Any) -> None:
         """An objective object brings its gradient along; a function does not."""
         capsule = getattr(fun, "__optlab_objective__", None)
-        both = getattr(fun, "fun_and_grad", None)
         if capsule is not None:
             self.mode, self.capsule = "compiled", capsule
             self.dtype = objective_dtype(capsule)
-        elif both is not None:
+        elif (both := getattr(fun, "fun_and_grad", None)) is not None:
             self.mode, self.fun = "joint", both
             wanted = getattr(fun, "dtype", None)
             if wanted is not None:

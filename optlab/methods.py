@@ -9,7 +9,7 @@ from dataclasses import dataclass, fields
 from optlab import options as opt
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class LineSearch:
     """A line search that `options={"line_search": name}` chooses."""
 
@@ -18,7 +18,7 @@ class LineSearch:
     summary: str
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Method:
     """A method that `optlab.minimize(method=name)` chooses.
 
@@ -130,7 +130,7 @@ def find_line_search(name: object) -> LineSearch:
 def _row(name: object, what: str, plain: dict, rows: dict) -> object:  # type: ignore[type-arg]
     if not isinstance(name, str):
         raise TypeError(f"{what} must be a string, got {name!r}")
-    row = plain.get(_plain(name))
+    row = rows.get(name) or plain.get(_plain(name))
     if row is None:
         raise ValueError(f"unknown {what} {name!r}{opt.suggestion(name, rows)}")
     return row

@@ -16,6 +16,8 @@ from optlab_c.machine import Machine
 # A dense inverse Hessian pays for itself up to here; beyond, L-BFGS is chosen.
 BFGS_UP_TO = 300
 
+_STATUS = {int(status): status for status in Status}  # faster than Status(number)
+
 
 def minimize(
     fun: Callable[..., Any],
@@ -143,7 +145,7 @@ def minimize(
         machine.give_inverse(plan.hess_inv0)
     observer = Observer.of(callback, plan.common)
     status = machine.run(objective.bind(as_args(args), plan), observer)
-    return _wrap(machine, plan, Status(status), observer)
+    return _wrap(machine, plan, _STATUS[status], observer)
 
 
 def _choose(method: str | None, n: int) -> Method:
@@ -162,13 +164,13 @@ def _check_unused(
         not isinstance(constraints, (tuple, list, dict)) or len(constraints) > 0
     ):
         raise ValueError(f"constraints are not handled by method {row.name!r}")
-    for name, value in (("hess", hess), ("hessp", hessp)):
-        if value is not None:
-            warn(
-                f"{name} is not used by method {row.name!r}",
-                RuntimeWarning,
-                stacklevel=stack_level(),
-            )
+    if hess is not None or hessp is not None:
+        name = "hess" if hess is not None else "hessp"
+        warn(
+            f"{name} is not used by method {row.name!r}",
+            RuntimeWarning,
+            stacklevel=stack_level(),
+        )
 
 
 def _wrap(
@@ -203,4 +205,4 @@ def _inverse_hessian(machine: Machine, row: Method) -> Any:
         return None
     if row.inverse == "dense":
         return Deferred(machine.inverse)
-    return InverseHessian(machine)
+    return Deferred(lambda: InverseHessian(machine))

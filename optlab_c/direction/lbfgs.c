@@ -79,7 +79,8 @@ static void product(descent *m, const void *v, double sign, void *out, double *o
     direction_state *dir = &m->st.direction;
     int64_t n = st->opt.n, ld = stride(&st->opt), max = st->opt.maxcor;
     int64_t pairs = dir->pairs, rows = dir->count < max ? dir->head + 1 : max;
-    double *R = m->mem.R, *a = m->mem.coef, *b = a + max, *first = b + max;
+    double *R = m->mem.R;
+    double *restrict a = m->mem.coef, *restrict b = a + max, *restrict first = b + max;
 
     const void *y = dir->pending ? row_of(m, m->mem.Y, dir->head) : NULL;
     DISPATCH(st->opt.dtype, rows_dot, n, ld, rows, m->mem.S, v, y, b, R + dir->head * max);
@@ -90,7 +91,7 @@ static void product(descent *m, const void *v, double sign, void *out, double *o
     memset(first, 0, rows * sizeof *first);
     for (int64_t age = 0; age < pairs; age++) { /* newest first */
         int64_t i = ring(m, age);
-        const double *row = R + i * max;
+        const double *restrict row = R + i * max;
         double ai = -b[i] / row[i]; /* minus the alphas of the two loops */
         first[i] = ai;
         for (int64_t j = 0; j < rows; j++)
@@ -101,7 +102,7 @@ static void product(descent *m, const void *v, double sign, void *out, double *o
     memset(a, 0, rows * sizeof *a);
     for (int64_t age = pairs - 1; age >= 0; age--) { /* oldest first */
         int64_t i = ring(m, age);
-        const double *row = R + i * max;
+        const double *restrict row = R + i * max;
         double sum = b[i];
         for (int64_t j = 0; j < rows; j++)
             sum += row[j] * a[j];
