@@ -8,10 +8,6 @@ from threadpoolctl import threadpool_limits
 
 import optlab
 
-# SciPy's BLAS on one thread, as optlab's kernels are: cores that are not idle make
-# threads wait for each other, and times of vectors this small mean nothing then.
-threadpool_limits(1)
-
 LIBRARIES = ["optlab", "scipy"]
 METHODS = ["BFGS", "L-BFGS"]
 NAMES = {
@@ -20,6 +16,18 @@ NAMES = {
     ("scipy", "BFGS"): "BFGS",
     ("scipy", "L-BFGS"): "L-BFGS-B",
 }
+
+
+def hold_to_one_thread():
+    """Hold every library loaded so far to one thread, as optlab's kernels are.
+
+    On cores that are not idle, threads wait for each other, and then times of vectors as
+    small as these mean nothing.
+    """
+    threadpool_limits(1)
+
+
+hold_to_one_thread()
 
 
 def minimize(library, method, fun, x0, **options):
