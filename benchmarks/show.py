@@ -34,9 +34,12 @@ def line(what, ours, theirs, unit, peer="scipy"):
     )
 
 
-def in_turn(rounds, *functions):
-    """Time each function once a round; return the medians."""
-    times = [[seconds(function) for function in functions] for _ in range(rounds)]
+def in_turn(rounds, *functions, repeats=1):
+    """Time each function once a round, `repeats` calls at a stretch; return the medians."""
+    times = [
+        [seconds(function, repeats=repeats) for function in functions]
+        for _ in range(rounds)
+    ]
     return np.median(times, axis=0)
 
 
@@ -64,7 +67,7 @@ def call():
             )
             for library in LIBRARIES
         ]
-        line(f"call of minimize, {method}", *in_turn(2000, *calls), "µs")
+        line(f"call of minimize, {method}", *in_turn(100, *calls, repeats=20), "µs")
 
 
 def compiled():
@@ -72,11 +75,12 @@ def compiled():
     problem = rosenbrock(2)
     for method, name in (("BFGS", "bfgs"), ("L-BFGS", "l-bfgs")):
         times = in_turn(
-            300,
+            30,
             lambda name=name: optlab.minimize(problem, problem.x0, method=name),
             lambda method=method: minimize(
                 "scipy", method, problem.fun_and_grad, problem.x0
             ),
+            repeats=20,
         )
         line(f"whole run, Rosenbrock n = 2, {method}", *times, "µs")
 
