@@ -1,5 +1,6 @@
 #include "descent.h"
 
+#include <float.h>
 #include <string.h>
 
 enum phase {
@@ -11,6 +12,7 @@ enum phase {
     GRADIENT_TOLD,
     ACCEPT_TOLD,
     PROBE_TOLD,
+    PROBE_TAKEN,
     FINISHED
 };
 
@@ -118,9 +120,11 @@ int descent_result(const descent *m)
 
 /* Parts of the loop */
 
-static double slope_at(const descent *m, int slot)
+/* The slope along d at a slot whose gradient was just told. */
+static double slope_at(descent *m, int slot)
 {
-    return vec_dot(m->st.opt.dtype, m->st.opt.n, m->mem.g[slot], m->mem.d);
+    double slope = vec_dot(m->st.opt.dtype, m->st.opt.n, m->mem.g[slot], m->mem.d);
+    return m->st.slope[slot] = slope;
 }
 
 static int finish(descent *m, int outcome)
@@ -171,21 +175,44 @@ static int ask_trial(descent *m)
     search *s = &st->search;
     st->trial = free_slot(m);
     st->has_g[st->trial] = 0;
-    while (!vec_step(st->opt.dtype, st->opt.n, m->mem.x[st->current], s->alpha, m->mem.d,
-                     m->mem.x[st->trial])) {
+    int moved;
+    while ((moved = vec_step(st->opt.dtype, st->opt.n, m->mem.x[st->current], s->alpha,
+                             m->mem.d, m->mem.x[st->trial])) == 0) {
         if (s->ntrial > 0 || !(s->alpha < 1e300))
             return search_failed(m); /* the step is below the resolution of x */
         s->alpha *= 10.0;
+    }
+    if (moved < 0) { /* x itself overflows: nobody has to be asked about that */
+        st->overflowed = 1;
+        return follow(m, search_advance(s, NAN, NAN, 1));
     }
     st->step[st->trial] = s->alpha;
     st->phase = TRIAL_TOLD;
     return search_wants_slope(s) ? OPTLAB_F | OPTLAB_G : OPTLAB_F;
 }
 
-static int begin_search(descent *m)
+/* As far as the last step went. */
+static double trial_by_length(const descent *m)
+{
+    const descent_state *st = &m->st;
+    int dtype = st->opt.dtype;
+    double length = st->snorm;
+    if (!(length > 0.0)) /* the start: x itself is the only measure of length there is */
+        length = fmax(1.0, vec_norm(dtype, st->opt.n, m->mem.x[st->current], INFINITY));
+    return length / vec_norm(dtype, st->opt.n, m->mem.d, 2.0);
+}
+
+static double first_trial(const descent *m)
+{
+    double alpha = direction_of(m)->first_trial(m);
+    if (alpha > 0.0 && alpha < 1e300)
+        return alpha;
+    return fmax(trial_by_length(m), DBL_MIN); /* a quotient over- or underflowed */
+}
+
+static int begin_search(descent *m, double alpha)
 {
     descent_state *st = &m->st;
-    double alpha = direction_of(m)->first_trial(m);
     st->improved = 0;
     return follow(m, search_start(&st->search, st->f[st->current], st->dphi, alpha));
 }
@@ -193,15 +220,11 @@ static int begin_search(descent *m)
 double newton_first_trial(const descent *m)
 {
     const descent_state *st = &m->st;
-    int dtype = st->opt.dtype;
-    double length = st->snorm; /* after a restart: as far as the last step went */
     if (st->direction.count > 0 || st->direction.given)
         return 1.0;
     if (st->k == 0 && st->opt.first_step > 0.0)
         return st->opt.first_step;
-    if (!(length > 0.0)) /* the start: x itself is the only measure of length there is */
-        length = fmax(1.0, vec_norm(dtype, st->opt.n, m->mem.x[st->current], INFINITY));
-    return length / vec_norm(dtype, st->opt.n, m->mem.d, 2.0);
+    return trial_by_length(m);
 }
 
 static int direction_told(descent *m)
@@ -215,7 +238,7 @@ static int direction_told(descent *m)
             return want;
         }
         if (st->dphi < 0.0 && isfinite(st->dphi))
-            return begin_search(m);
+            return begin_search(m, first_trial(m));
         if (st->direction.count == 0 && !st->direction.given)
             break;
         row->reset(m);
@@ -224,10 +247,11 @@ static int direction_told(descent *m)
         return finish(m, OPTLAB_ROUNDING);
     /* |g|^2 over- or underflows: a unit vector does not. */
     double norm = vec_norm(st->opt.dtype, st->opt.n, m->mem.g[st->current], 2.0);
+    double alpha = first_trial(m) * norm;
     vec_scale(st->opt.dtype, st->opt.n, -1.0 / norm, m->mem.g[st->current], m->mem.d);
     st->direction.dd = 1.0;
     st->dphi = -norm;
-    return begin_search(m);
+    return begin_search(m, alpha);
 }
 
 /* The trial becomes the iterate. */
@@ -238,8 +262,10 @@ static int accept(descent *m)
     st->alpha = st->step[to];
     st->f_before = st->f[from];
     st->current = to;
-    direction_of(m)->update(m, from, to, slope_at(m, to));
+    direction_of(m)->update(m, from, to, st->slope[to]);
     st->snorm = sqrt(st->direction.ss);
+    st->overflowed = 0;
+    st->probe = 0;
     st->k++;
     return publish(m);
 }
@@ -314,13 +340,13 @@ static int search_failed(descent *m)
     if (s->excess > s->noise && s->excess <= NOISE_MAX * fabs(s->phi0)) {
         /* The slope accepted a trial that f refused by a hair: f is noisier than assumed. */
         s->opt.noise = 2.0 * s->excess / fabs(s->phi0);
-        return begin_search(m);
+        return begin_search(m, first_trial(m));
     }
     if (st->direction.count > 0 || st->direction.given) {
         direction_of(m)->reset(m);
         return direction_told(m);
     }
-    if (st->saw_minus_infinity)
+    if (st->saw_minus_infinity || st->overflowed)
         return finish(m, OPTLAB_UNBOUNDED);
     return start_probes(m);
 }
@@ -334,7 +360,8 @@ static int ask_probe(descent *m)
     double h = st->probe_h[i];
     st->trial = free_slot(m);
     st->has_g[st->trial] = 0;
-    vec_step(st->opt.dtype, st->opt.n, m->mem.x[st->current], st->probe % 2 ? -h : h,
+    st->step[st->trial] = st->probe % 2 ? -h : h;
+    vec_step(st->opt.dtype, st->opt.n, m->mem.x[st->current], st->step[st->trial],
              m->mem.d, m->mem.x[st->trial]);
     st->phase = PROBE_TOLD;
     return OPTLAB_F;
@@ -349,10 +376,12 @@ static int start_probes(descent *m)
     double norm = vec_norm(dtype, n, g, 2.0);
     double size = vec_norm(dtype, n, m->mem.x[st->current], INFINITY);
     vec_scale(dtype, n, -1.0 / norm, g, m->mem.d);
-    st->probe_slope = -norm;
+    st->probe_slope = st->dphi = -norm;
+    st->direction.dd = 1.0;
+    st->improved = 0;
     st->probe = 0;
     for (int i = 0; i < PROBES; i++)
-        st->probe_h[i] = pow(10.0, -i - 1) * (size > 0.0 ? size : 1.0);
+        st->probe_h[i] = fmax(pow(10.0, -i - 1) * (size > 0.0 ? size : 1.0), DBL_MIN);
     return ask_probe(m);
 }
 
@@ -412,7 +441,26 @@ static int probe_told(descent *m)
         st->probe_plus[st->probe / 2] = f;
     if (++st->probe < 2 * PROBES)
         return ask_probe(m);
-    return finish(m, st->saw_minus_infinity ? OPTLAB_UNBOUNDED : diagnose(m));
+    st->verdict = st->saw_minus_infinity ? OPTLAB_UNBOUNDED : diagnose(m);
+    int gain = st->improved && st->f[st->current] - st->f[st->best] > st->search.noise;
+    int open = st->verdict == OPTLAB_ROUNDING || st->verdict == OPTLAB_LINE_SEARCH;
+    if (gain && open && st->step[st->best] > 0.0) {
+        /* The search was blind at this scale, say after an absurd first step. */
+        st->trial = st->best;
+        st->phase = PROBE_TAKEN;
+        return OPTLAB_G;
+    }
+    return finish(m, st->verdict);
+}
+
+static int probe_taken(descent *m)
+{
+    descent_state *st = &m->st;
+    st->has_g[st->trial] = 1;
+    if (isfinite(slope_at(m, st->trial)))
+        return accept(m);
+    st->best = st->current;
+    return finish(m, st->verdict);
 }
 
 int descent_advance(descent *m)
@@ -447,6 +495,8 @@ int descent_advance(descent *m)
         return tell_search(m);
     case PROBE_TOLD:
         return probe_told(m);
+    case PROBE_TAKEN:
+        return probe_taken(m);
     default:
         return DESCENT_DONE;
     }

@@ -8,8 +8,9 @@
  *   DESCENT_DONE      no further progress is possible; `outcome` says why.
  *
  * Phases:  START -> ITERATE -> DIRECTION -> TRIAL [-> GRADIENT] -> ITERATE ...
- *                                               -> PROBE ... -> DONE
- * PROBE gathers the evidence for what made a search fail: f on both sides of x.
+ *                                               -> PROBE ... -> DONE, or ITERATE
+ * PROBE gathers the evidence for what made a search fail: f on both sides of x. If a
+ * probe finds the descent that the search has missed, it becomes the next iterate.
  *
  * The machine's memory is `descent_state` (no pointers) and one arena: saving is copying
  * both, resuming is binding again. x, f and g travel together in three slots: the
@@ -71,7 +72,8 @@ typedef struct descent_state {
     int current, trial, best;
     double f[SLOTS];
     int has_g[SLOTS];
-    double step[SLOTS]; /* alpha that led there */
+    double step[SLOTS];  /* alpha that led there */
+    double slope[SLOTS]; /* g'd there, of the direction that led there */
     double f_start;
 
     /* what an iterate publishes */
@@ -88,10 +90,12 @@ typedef struct descent_state {
     int improved;   /* the present search found the best point */
     int expansions; /* searches in a row that ended still going down */
     int saw_minus_infinity;
+    int overflowed; /* the present searches left the range of x */
     int64_t stalled; /* iterates since f or gnorm last got better: these */
     double f_flat, gnorm_flat;
 
     int probe; /* next entry: h and side */
+    int verdict; /* what they tell: an optlab_status */
     double probe_h[PROBES], probe_plus[PROBES], probe_minus[PROBES];
     double probe_slope;
 } descent_state;

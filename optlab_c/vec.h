@@ -25,7 +25,8 @@ double vec_norm(int dtype, int64_t n, const void *x, double p);
 
 int vec_all_finite(int dtype, int64_t n, const void *x);
 
-/* out = x + alpha d; returns whether any component of out differs from x. */
+/* out = x + alpha d; returns 0 where out is x, -1 where a component is not finite, else
+ * 1. */
 int vec_step(int dtype, int64_t n, const void *x, double alpha, const void *d, void *out);
 
 /* out = a x */

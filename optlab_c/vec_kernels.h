@@ -68,13 +68,15 @@ static int NAMED(step)(int64_t n, const void *px, double alpha, const void *pd, 
 {
     const REAL *x = px, *d = pd;
     REAL *restrict out = pout;
-    int64_t moved = 0;
-#pragma omp simd reduction(+ : moved)
+    int64_t moved = 0, bad = 0;
+#pragma omp simd reduction(+ : moved, bad)
     for (int64_t i = 0; i < n; i++) {
-        out[i] = (REAL)(x[i] + alpha * d[i]);
-        moved += out[i] != x[i];
+        REAL xi = (REAL)(x[i] + alpha * d[i]);
+        out[i] = xi;
+        moved += xi != x[i];
+        bad += xi - xi != 0; /* inf or NaN */
     }
-    return moved > 0;
+    return bad ? -1 : moved > 0;
 }
 
 OPTLAB_CLONES
