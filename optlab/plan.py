@@ -42,8 +42,9 @@ def plan_run(
         raise TypeError(f"options must be a dict, got {type(given).__name__}")
     differences = objective.mode in DIFFERENCES
     items = tuple(given.items()) if given else ()
+    types = tuple(map(type, given.values())) if given else ()
     try:
-        plan = _cached(row, n, objective.dtype, differences, items, _types(items))
+        plan = _cached(row, n, objective.dtype, differences, items, types)
     except TypeError:  # an option that cannot be hashed: an array, or a mistake
         plan = _plan(row, n, objective.dtype, differences, dict(items))
     for name in plan.ignored:
@@ -55,11 +56,6 @@ def plan_run(
     return plan
 
 
-def _types(items: tuple[tuple[str, Any], ...]) -> tuple[type, ...]:
-    """1, 1.0 and True are equal as keys, but not all of them are valid."""
-    return tuple(type(value) for _, value in items)
-
-
 @lru_cache(maxsize=256)
 def _cached(
     row: Method,
@@ -67,7 +63,7 @@ def _cached(
     dtype: np.dtype | None,
     differences: bool,
     items: tuple[tuple[str, Any], ...],
-    types: tuple[type, ...],
+    types: tuple[type, ...],  # 1, 1.0 and True are equal as keys, not all of them valid
 ) -> Plan:
     return _plan(row, n, dtype, differences, dict(items))
 
