@@ -23,6 +23,7 @@ class Status(IntEnum):
     sentence: str
 
     def __new__(cls, value: int, sentence: str) -> Self:
+        """Make a member of a number and its sentence."""
         member = int.__new__(cls, value)
         member._value_ = value
         member.sentence = sentence

@@ -34,7 +34,7 @@ enum direction_kind { DIRECTION_STEEPEST, DIRECTION_BFGS, DIRECTION_LBFGS, DIREC
 enum step_rule {
     STEP_BB1,      /* s's / s'y   (Barzilai & Borwein 1988, eq. 5) */
     STEP_BB2,      /* s'y / y'y   (eq. 6) */
-    STEP_PREVIOUS, /* the same first-order change as before: Nocedal & Wright eq. (3.60) */
+    STEP_PREVIOUS, /* the same first-order change as before: Nocedal & Wright 3.5 */
     STEP_UNIT      /* 1 */
 };
 

@@ -7,7 +7,7 @@
  * What all searches share lives in linesearch.c: a trial where phi or dphi is not finite
  * is hidden from the method, which is handed a shorter one instead; the number of trials
  * is limited; where phi cannot be resolved any more (|phi - phi0| <= noise) the slope
- * decides, by the approximate Wolfe condition of Hager & Zhang 2005, eq. (23).
+ * decides, by the approximate Wolfe condition of Hager & Zhang 2005, section 4.
  *
  * To add a search: one file with an `advance` (and, if needed, a `start`), one row in the
  * table of linesearch.c. */
@@ -100,7 +100,7 @@ int search_expanding(const search *s);
 
 /* For the methods */
 
-/* (2 c1 - 1) dphi0 >= dphi >= c2 dphi0 (Hager & Zhang 2005, eq. (23)) */
+/* (2 c1 - 1) dphi0 >= dphi >= c2 dphi0 (Hager & Zhang 2005, section 4) */
 static inline int approximate_wolfe(const search *s, double dphi)
 {
     return (2.0 * s->opt.c1 - 1.0) * s->dphi0 >= dphi && dphi >= s->opt.c2 * s->dphi0;
