@@ -522,7 +522,8 @@ def objective_dtype(capsule):
 
 def all_finite(cnp.ndarray array not None):
     """Whether a vector of float64 holds neither NaN nor infinity."""
-    if cnp.PyArray_TYPE(array) != cnp.NPY_FLOAT64 or not cnp.PyArray_IS_C_CONTIGUOUS(array):
+    cdef bint plain = cnp.PyArray_TYPE(array) == cnp.NPY_FLOAT64
+    if not (plain and cnp.PyArray_IS_C_CONTIGUOUS(array)):
         return bool(np.isfinite(array).all())
     return vec_all_finite(
         OPTLAB_FLOAT64, cnp.PyArray_SIZE(array), cnp.PyArray_DATA(array)
