@@ -444,6 +444,8 @@ static int probe_told(descent *m)
     st->verdict = st->saw_minus_infinity ? OPTLAB_UNBOUNDED : diagnose(m);
     int gain = st->improved && st->f[st->current] - st->f[st->best] > st->search.noise;
     int open = st->verdict == OPTLAB_ROUNDING || st->verdict == OPTLAB_LINE_SEARCH;
+    if (open && st->stalled >= STALLED_AFTER)
+        return finish(m, OPTLAB_ROUNDING);
     if (gain && open && st->step[st->best] > 0.0) {
         /* The search was blind at this scale, say after an absurd first step. */
         st->trial = st->best;
@@ -478,7 +480,7 @@ int descent_advance(descent *m)
         return publish(m);
     case DIRECTION:
         if (stalled(m))
-            return finish(m, OPTLAB_ROUNDING);
+            return start_probes(m); /* whether it is rounding, or something else */
         return direction_told(m);
     case DIRECTION_TOLD:
         return direction_told(m);

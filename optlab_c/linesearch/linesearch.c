@@ -20,6 +20,9 @@ const search_row search_rows[SEARCH_KINDS] = {
  * scale is unknown while nothing inside was finite, so the first cut is the deeper. */
 static const double SHRINK_FIRST = 0.1, SHRINK = 0.5;
 
+/* A search that expands this far without an end has reason to doubt that there is one. */
+static const double FAR = 1e6;
+
 void search_reset(search *s, const search_options *opt)
 {
     memset(s, 0, sizeof *s);
@@ -45,7 +48,7 @@ int search_start(search *s, double phi0, double dphi0, double alpha)
     s->below = phi0;
     s->excess = INFINITY;
     int reply = row->start ? row->start(s) : SEARCH_TRY;
-    s->alpha = fmin(s->alpha, s->alpha_max);
+    s->alpha = s->first = fmin(s->alpha, s->alpha_max);
     return reply;
 }
 
@@ -95,7 +98,8 @@ int search_wants_slope(const search *s)
 
 int search_expanding(const search *s)
 {
-    return !s->has_hi && s->below < s->phi0 && s->limit == INFINITY;
+    return !s->has_hi && s->below < s->phi0 && s->limit == INFINITY &&
+           s->inside > FAR * s->first;
 }
 
 double cubic_minimiser(const search_trial *a, const search_trial *b)

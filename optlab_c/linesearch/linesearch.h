@@ -61,6 +61,7 @@ typedef struct search {
     int phase, after; /* of methods with several stages */
     double width, width_before;
 
+    double first;     /* the first trial */
     double alpha_max; /* no trial is longer; there, decrease is enough */
     double inside; /* longest trial known to be finite */
     double limit;  /* shortest trial known to be not finite */

@@ -20,7 +20,7 @@ def bfgs(fun, x0, search, iterations, hess_inv0=None):
     f, g = fun(x)
     iterates, pairs = [x], []
     H = np.eye(x.size) if hess_inv0 is None else hess_inv0
-    trial = 1 / np.linalg.norm(g) if hess_inv0 is None else 1.0
+    trial = max(1, np.abs(x).max()) / np.linalg.norm(g) if hess_inv0 is None else 1.0
     for _ in range(iterations):
         d = -H @ g
 

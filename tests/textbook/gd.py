@@ -8,7 +8,7 @@ def gd(fun, x0, search, iterations, step="bb1"):
     x = np.array(x0, dtype=float)
     f, g = fun(x)
     iterates = [x]
-    trial = 1 / np.linalg.norm(g)
+    trial = max(1, np.abs(x).max()) / np.linalg.norm(g)
     for _ in range(iterations):
         slope = -g @ g
 

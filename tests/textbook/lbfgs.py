@@ -21,7 +21,7 @@ def lbfgs(fun, x0, search, iterations, maxcor=10, corrected=True):
     x = np.array(x0, dtype=float)
     f, g = fun(x)
     iterates, pairs = [x], []
-    trial = 1 / np.linalg.norm(g)
+    trial = max(1, np.abs(x).max()) / np.linalg.norm(g)
     for _ in range(iterations):
         d = -two_loops(pairs, g) if pairs else -g
 

@@ -64,7 +64,7 @@ def wolfe(phi, phi0, dphi0, alpha, c1=1e-4, c2=0.9):
         if high is None:
             step = cubic(*before, *low)
             step = step if step > alpha else np.inf
-            alpha = min(max(step, 1.1 * alpha), 10 * alpha)
+            alpha = min(max(step, 1.1 * alpha), 30 * alpha)
         else:
             width = high[0] - low[0]
             step = cubic(*low, *high)
