@@ -11,7 +11,11 @@ from optlab_c.machine import Search
 from tests.support import settings
 from tests.textbook import searches as textbook
 
-CASES = sorted((Path(__file__).parent / "linesearch_cases").glob("*.json"))
+CASES = {
+    (path.stem, name): case
+    for path in sorted((Path(__file__).parent / "linesearch_cases").glob("*.json"))
+    for name, case in json.loads(path.read_text()).items()
+}
 
 
 def more_thuente_1(a, b=2.0):
@@ -336,20 +340,22 @@ def test_the_extremes_of_eta_are_armijo_and_the_average(eta):
     assert machine.accepted == (eta == 1.0)
 
 
-@pytest.mark.parametrize("path", CASES, ids=lambda p: p.stem)
-def test_recorded_case(path):
-    """Fed with what was recorded, a search asks for the recorded trials again."""
-    case = json.loads(path.read_text())
-    machine = Search(
-        settings("gd", 1, line_search=case["search"], **case["options"]), np.inf
-    )
+@pytest.mark.parametrize(("search", "name"), CASES)
+def test_recorded_case(search, name):
+    """Fed with what was recorded, a search asks for the recorded trials again.
+
+    `record_linesearch.py` made the cases. The tolerance is for processors with and
+    without fused multiply-add, which differ in the last place.
+    """
+    case = CASES[search, name]
+    machine = Search(settings("gd", 1, line_search=search), np.inf)
     alpha = machine.start(case["phi0"], case["dphi0"], case["first"])
     for trial, phi, dphi in case["trials"]:
-        assert alpha == pytest.approx(trial, rel=1e-10)
+        assert alpha == pytest.approx(trial, rel=1e-8)
         alpha = machine.tell(phi, dphi)
     assert alpha is None
     assert machine.accepted == case["accepted"]
 
 
-def test_there_are_recorded_cases():
-    assert {json.loads(p.read_text())["search"] for p in CASES} >= set(LINE_SEARCHES)
+def test_every_search_is_recorded():
+    assert {search for search, _ in CASES} == set(LINE_SEARCHES)
