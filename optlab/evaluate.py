@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 DIFFERENCES = ("2-point", "3-point")
 
 
-def start_point(x0: Any) -> np.ndarray:
+def start_point(x0: Any, name: str = "x0") -> np.ndarray:
     """x0 as a finite real vector; it is only read.
 
     Raises
@@ -27,37 +27,45 @@ def start_point(x0: Any) -> np.ndarray:
     try:
         array = np.asarray(x0)
     except ValueError:  # rows of several lengths
-        raise ValueError("x0 must have one dimension") from None
+        raise ValueError(f"{name} must have one dimension") from None
     if array.dtype.kind not in "fiub":
         # NumPy would read numbers from strings.
         strings = any(isinstance(item, (str, bytes)) for item in array.flat)
         if array.dtype.kind != "O" or strings:
-            raise TypeError(f"x0 must be real numbers, got dtype {array.dtype}")
+            raise TypeError(f"{name} must be real numbers, got dtype {array.dtype}")
         try:
             array = array.astype(np.float64)
         except (TypeError, ValueError):
-            raise TypeError("x0 must be real numbers, got dtype object") from None
+            raise TypeError(f"{name} must be real numbers, got objects") from None
         except OverflowError:
-            raise ValueError("x0 must be finite") from None
+            raise ValueError(f"{name} must be finite") from None
     if array.ndim > 1:
-        raise ValueError(f"x0 must have one dimension, got shape {array.shape}")
+        raise ValueError(f"{name} must have one dimension, got shape {array.shape}")
     if array.size == 0:
-        raise ValueError("x0 must not be empty")
+        raise ValueError(f"{name} must not be empty")
     if array.ndim == 0:
         array = array.reshape(1)
     if not all_finite(array):
-        raise ValueError("x0 must be finite")
+        raise ValueError(f"{name} must be finite")
     return array
 
 
-def in_dtype(x0: np.ndarray, dtype: np.dtype) -> np.ndarray:
+def in_dtype(x0: np.ndarray, dtype: np.dtype, name: str = "x0") -> np.ndarray:
     """x0 in the dtype of a run, a ValueError where it is out of range there."""
     if x0.dtype == dtype:
         return x0
     with np.errstate(over="ignore"):
         array = x0.astype(dtype)
     if not all_finite(array):
-        raise ValueError(f"x0 must be in the range of {dtype}")
+        raise ValueError(f"{name} must be in the range of {dtype}")
+    return array
+
+
+def vector(value: Any, name: str, n: int | None = None) -> np.ndarray:
+    """A finite vector of doubles, of length n if that is given."""
+    array = in_dtype(start_point(value, name), np.dtype(np.float64), name)
+    if n is not None and array.size != n:
+        raise ValueError(f"{name} must have shape ({n},), got {array.shape}")
     return array
 
 

@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from optlab.evaluate import Objective, as_args, in_dtype, start_point
+from optlab.evaluate import Objective, as_args, vector
 from optlab_c.callables import PythonObjective
 
 
@@ -88,7 +88,7 @@ def check_gradient(
     ----------
     Nocedal & Wright, *Numerical Optimization*, 2nd ed., 2006, section 8.1.
     """
-    x = in_dtype(start_point(x), np.dtype(np.float64))
+    x = vector(x, "x")
     args = as_args(args)
     objective = Objective(fun, jac)
     value, given = _value_and_gradient(objective, args, x)

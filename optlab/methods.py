@@ -122,9 +122,9 @@ def find_method(name: object) -> Method:
     return _row(name, "method", _METHOD_OF, METHODS)  # type: ignore[return-value]
 
 
-def find_line_search(name: object) -> LineSearch:
+def find_line_search(name: object, what: str = "line_search") -> LineSearch:
     """The row of a line search, by a name free of case and hyphens."""
-    return _row(name, "line_search", _SEARCH_OF, LINE_SEARCHES)  # type: ignore[return-value]
+    return _row(name, what, _SEARCH_OF, LINE_SEARCHES)  # type: ignore[return-value]
 
 
 def _row(name: object, what: str, plain: dict, rows: dict) -> object:  # type: ignore[type-arg]

@@ -114,6 +114,16 @@ class OptimizeResult(optimize.OptimizeResult):  # type: ignore[misc]  # no types
         self._settle()
         return type(self), (dict(self),)
 
+    def __or__(self, other: Any) -> Any:
+        return dict(self) | other
+
+    def __ror__(self, other: Any) -> Any:
+        return other | dict(self)
+
+    def setdefault(self, name: str, default: Any = None) -> Any:
+        """The field, made `default` where there is none."""
+        return self[name] if name in self else super().setdefault(name, default)
+
     def get(self, name: str, default: Any = None) -> Any:
         """The field, or `default` where there is none."""
         return self[name] if name in self else default  # noqa: SIM401

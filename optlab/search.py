@@ -7,9 +7,9 @@ from typing import Any
 
 import numpy as np
 
-from optlab.evaluate import Objective, as_args, in_dtype, start_point
+from optlab.evaluate import Objective, as_args, vector
 from optlab.methods import METHODS, find_line_search
-from optlab.options import integer, positive
+from optlab.options import integer, positive, real
 from optlab.plan import plan_run
 from optlab_c.callables import PythonObjective
 from optlab_c.machine import Search
@@ -52,7 +52,8 @@ def line_search(
     amax : float, optional
         The longest step.
     extra_condition : callable, optional
-        ``extra_condition(alpha, x, f, g)``: a step is taken only where it is true.
+        ``extra_condition(alpha, x, f, g)``: a step is taken only where it is true;
+        after one that was refused, the search begins again at half its length.
     maxiter : int
         Limit on trials.
     method : str
@@ -88,20 +89,23 @@ def line_search(
     ----------
     Nocedal & Wright, *Numerical Optimization*, 2nd ed., 2006, section 3.1.
     """
-    x = in_dtype(start_point(xk), np.dtype(np.float64))
-    p = np.asarray(pk, dtype=np.float64)
-    if p.shape != x.shape or not np.isfinite(p).all():
-        raise ValueError(f"pk must be finite and have shape {x.shape}, got {p.shape}")
+    x = vector(xk, "xk")
+    p = vector(pk, "pk", x.size)
+    if gfk is not None:
+        gfk = vector(gfk, "gfk", x.size)
+    if old_fval is not None:
+        old_fval = real("old_fval", old_fval)
+    if old_old_fval is not None:
+        old_old_fval = real("old_old_fval", old_old_fval)
+    for name, value in (("f", f), ("myfprime", myfprime)):
+        if not callable(value):
+            raise TypeError(f"{name} must be callable, got {value!r}")
     if extra_condition is not None and not callable(extra_condition):
-        raise TypeError("extra_condition must be callable")
+        raise TypeError(f"extra_condition must be callable, got {extra_condition!r}")
     longest = math.inf if amax is None else positive("amax", amax)
-    objective = Objective(f, myfprime)
-    if objective.mode != "separate":
-        raise TypeError(f"myfprime must be callable, got {myfprime!r}")
-    options = {"line_search": method, "maxls": integer(1)("maxiter", maxiter)}
-    plan = plan_run(
-        METHODS["gd"], objective, x.size, options | _constants(method, c1, c2)
-    )
+    left = integer(1)("maxiter", maxiter)
+    options = {"line_search": method, "maxls": left} | _constants(method, c1, c2)
+    plan = plan_run(METHODS["gd"], Objective(f, myfprime), x.size, options)
     python = PythonObjective("separate", f, myfprime, as_args(args), x.size, 0)
 
     fc = gc = 0
@@ -115,21 +119,21 @@ def line_search(
 
     search = Search(plan.settings, longest)
     alpha = search.start(old_fval, slope, _first_trial(old_fval, old_old_fval, slope))
-    while alpha is not None:
+    while alpha is not None and left > 0:
         trial = x + alpha * p
         phi, g = python.value(trial), python.gradient(trial)
-        fc, gc = fc + 1, gc + 1
+        fc, gc, left = fc + 1, gc + 1, left - 1
         last, new_slope = alpha, float(np.dot(g, p))
         alpha = search.tell(phi, new_slope)
-    if not search.accepted or (
-        extra_condition is not None and not extra_condition(last, trial, phi, g)
-    ):
-        return None, fc, gc, None, old_fval, None
-    return last, fc, gc, phi, old_fval, new_slope
+        if search.accepted:
+            if extra_condition is None or extra_condition(last, trial, phi, g):
+                return last, fc, gc, phi, old_fval, new_slope
+            alpha = search.start(old_fval, slope, 0.5 * last)
+    return None, fc, gc, None, old_fval, None
 
 
 def _constants(method: str, c1: float, c2: float) -> dict[str, float]:
-    names = {item.name for item in fields(find_line_search(method).options)}
+    names = {item.name for item in fields(find_line_search(method, "method").options)}
     return {name: v for name, v in (("c1", c1), ("c2", c2)) if name in names}
 
 
