@@ -144,8 +144,10 @@ def minimize(
     if plan.hess_inv0 is not None:
         machine.give_inverse(plan.hess_inv0)
     observer = Observer.of(callback, plan.common)
-    status = machine.run(objective.bind(as_args(args), plan), observer)
-    return _wrap(machine, plan, _STATUS[status], observer)
+    runnable = objective.bind(as_args(args), plan)
+    status = _STATUS[machine.run(runnable, observer)]
+    error = runnable.gradient_error if plan.differences else 0.0
+    return _wrap(machine, plan, status, error, observer)
 
 
 def _choose(method: str | None, n: int) -> Method:
@@ -174,11 +176,21 @@ def _check_unused(
 
 
 def _wrap(
-    machine: Machine, plan: Plan, status: Status, observer: Observer | None
+    machine: Machine,
+    plan: Plan,
+    status: Status,
+    gradient_error: float,
+    observer: Observer | None,
 ) -> OptimizeResult:
     x, f, g, gnorm = machine.result()
-    # Written so that NaN is no success.
-    success = gnorm <= plan.common.gtol and status is not Status.NONFINITE_START
+    # A gradient that rounding hides is not small. Written so that NaN is no success.
+    success = (
+        gnorm <= plan.common.gtol
+        and gradient_error <= plan.common.gtol
+        and status is not Status.NONFINITE_START
+    )
+    if status is Status.CONVERGED and not success:
+        status = Status.ROUNDING
     result = OptimizeResult(
         x=x,
         fun=f,
@@ -190,7 +202,7 @@ def _wrap(
         nhev=machine.nhev,
         success=success,
         status=status,
-        message=explain(status, gnorm, machine, plan),
+        message=explain(status, f, gnorm, gradient_error, machine, plan),
         method=plan.row.name,
     )
     if observer is not None:

@@ -28,6 +28,7 @@ class Plan:
     row: Method
     n: int
     dtype: np.dtype
+    differences: bool  # the gradient is made of differences of f
     common: Common
     settings: Settings
     hess_inv0: np.ndarray | None
@@ -124,4 +125,4 @@ def _plan(
         theta=getattr(search, "theta", 0.5),
         gamma=getattr(search, "shrinkage", 0.66),
     )
-    return Plan(row, n, dtype, common, settings, hess_inv0, ignored)
+    return Plan(row, n, dtype, differences, common, settings, hess_inv0, ignored)

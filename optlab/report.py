@@ -9,26 +9,33 @@ if TYPE_CHECKING:
     from optlab.plan import Plan
 
 
-def explain(status: Status, gnorm: float, machine: Machine, plan: "Plan") -> str:
-    """The status in words, with what was seen."""
-    if status is Status.CONVERGED:
+def explain(
+    status: Status,
+    f: float,
+    gnorm: float,
+    gradient_error: float,
+    machine: Machine,
+    plan: "Plan",
+) -> str:
+    """The status in words, with what was seen; f and gnorm are those of the result."""
+    if status is Status.CONVERGED or status is Status.NONFINITE_START:
         return status.sentence
-    size = f"The gradient's norm is {gnorm:.3g}"
     gtol = plan.common.gtol
-    if status is Status.NONFINITE_START:
-        return status.sentence
-    verdict = (
-        f"{size}, which meets gtol = {gtol:g}."
-        if gnorm <= gtol
-        else f"{size}; gtol = {gtol:g} is not met."
-    )
-    return " ".join(
-        filter(None, (status.sentence, _evidence(status, machine), verdict))
-    )
+    met = "which meets" if gnorm <= gtol else "which does not meet"
+    parts = [status.sentence, _evidence(status, f, machine)]
+    parts.append(f"The gradient's norm is {gnorm:.3g}, {met} gtol = {gtol:g}.")
+    if gradient_error > gtol:
+        parts.append(
+            f"It is made of differences, in which the rounding of f may hide slopes of "
+            f"{gradient_error:.2g}: give jac, or a greater gtol."
+        )
+    return " ".join(filter(None, parts))
 
 
-def _evidence(status: Status, machine: Machine) -> str:
-    """What the probes on both sides of x have shown."""
+def _evidence(status: Status, result_f: float, machine: Machine) -> str:
+    """What the probes on both sides of the last iterate have shown."""
+    if machine.f > result_f and status is Status.LINE_SEARCH:
+        return f"The last iterate had f = {machine.f:.6g}: the iterates diverge."
     probes = machine.probes()
     if probes is None:
         return ""

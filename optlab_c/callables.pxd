@@ -13,6 +13,8 @@ cdef class PythonObjective:
     cdef readonly BaseException error
     cdef tuple args
     cdef object array  # the x last handed out, used again if nobody kept it
+    cdef readonly double gradient_error  # what rounding of f may do to differences
+    cdef bint wide
     cdef int mode, typenum
     cdef int64_t n
     cdef const double[::1] steps
@@ -27,3 +29,4 @@ cdef class PythonObjective:
     cdef double probe(self, const void* x, int64_t i, double value) except? -1.0
     cdef double spacing(self, double xi, int64_t i) noexcept
     cdef int differences(self, const void* x, double f, void* g) except -1
+    cdef bint difference(self, const void* x, double f, void* g) except -1

@@ -10,6 +10,7 @@ class PythonObjective:
     fun: Callable[..., Any]
     jac: Callable[..., Any] | None
     error: BaseException | None
+    gradient_error: float
     def __init__(
         self,
         mode: str,

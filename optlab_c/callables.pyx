@@ -250,7 +250,7 @@ cdef class PythonObjective:
         if self.absolute_steps is not None:
             step = self.absolute_steps[i % self.absolute_steps.shape[0]]
         elif self.steps is not None:
-            step = self.steps[i % self.steps.shape[0]] * copysign(fabs(xi), xi)
+            step = self.steps[i % self.steps.shape[0]] * xi
         for _ in range(2):
             if self.typenum == cnp.NPY_FLOAT64:
                 moved = xi + step
@@ -260,28 +260,51 @@ cdef class PythonObjective:
                 return moved - xi
             # Nocedal & Wright 2006, section 8.1: the error is least near these powers.
             step = sqrt(eps) if self.mode == FORWARD else cbrt(eps)
+            if self.wide:
+                step = sqrt(sqrt(eps))
             step *= copysign(max(1.0, fabs(xi)), xi)
         return step
 
     cdef int differences(self, const void* x, double f, void* g) except -1:
-        """The gradient by differences; from the other side where one is not finite."""
+        """The gradient by differences; from now on by wide ones, once the differences
+        that are best for a smooth f do not rise above its rounding errors.
+        """
+        cdef bint given = self.steps is not None or self.absolute_steps is not None
+        if not self.difference(x, f, g) and not self.wide and not given:
+            self.wide = True
+            self.difference(x, f, g)
+        return 0
+
+    cdef bint difference(self, const void* x, double f, void* g) except -1:
+        """Whether any component of f's change could be told from rounding.
+
+        One difference of each; from the other side where one is not finite.
+        """
         cdef int64_t i
-        cdef double xi, h, plus, minus, slope
+        cdef double xi, h, plus, minus, slope, width
+        cdef double rounding = 4.0 * EPSILON[self.c.dtype] * fabs(f)
+        cdef bint resolved = False
+        self.gradient_error = 0.0
         for i in range(self.n):
             xi = self.get(x, i)
             h = self.spacing(xi, i)
+            width = h
             plus = self.probe(x, i, xi + h)
-            if self.mode == CENTRAL:
+            if self.mode == CENTRAL or self.wide:
                 minus = self.probe(x, i, xi - h)
-                slope = (plus - minus) / (2.0 * h)
+                width = 2.0 * h
+                slope = (plus - minus) / width
                 if not isfinite(slope):
                     slope = (plus - f) / h if isfinite(plus) else (f - minus) / h
             else:
                 slope = (plus - f) / h
                 if not isfinite(slope):
                     slope = (f - self.probe(x, i, xi - h)) / h
+            # Written so that a slope that is not finite needs no second look.
+            resolved = resolved or not fabs(slope * width) <= rounding
+            self.gradient_error = max(self.gradient_error, rounding / fabs(width))
             if self.typenum == cnp.NPY_FLOAT64:
                 (<double*>g)[i] = slope
             else:
                 (<float*>g)[i] = <float>slope
-        return 0
+        return resolved

@@ -1,6 +1,5 @@
 #include "descent.h"
 
-#include <float.h>
 #include <string.h>
 
 enum phase {
@@ -21,6 +20,10 @@ static const double NOISE_MAX = 1e-6;
 
 /* Searches in a row that end still going down, each after maxls expansions. */
 enum { UNBOUNDED_AFTER = 2 };
+
+/* A step is far that is longer than so many times x, a value low that is so many times
+ * below the first. */
+static const double FAR = 1e6, LOW = 1e100;
 
 /* Iterates in a row at which neither f nor the gradient got any better. */
 enum { STALLED_AFTER = 50 };
@@ -110,7 +113,9 @@ int descent_current_is_best(const descent *m)
 {
     const descent_state *st = &m->st;
     double f = st->f[st->current];
-    return f <= st->f[st->best] + st->search.noise && (f <= st->f_start || st->k == 0);
+    /* By the noise assumed at first: what a search has allowed since is no excuse. */
+    double noise = st->opt.search.noise * fabs(st->f[st->best]);
+    return f <= st->f[st->best] + noise && (f <= st->f_start || st->k == 0);
 }
 
 int descent_result(const descent *m)
@@ -147,6 +152,8 @@ static int publish(descent *m)
 {
     descent_state *st = &m->st;
     st->gnorm = vec_norm(st->opt.dtype, st->opt.n, m->mem.g[st->current], st->opt.norm);
+    if (st->f[st->current] < -LOW * fmax(1.0, fabs(st->f_start)))
+        return finish(m, OPTLAB_UNBOUNDED);
     st->phase = DIRECTION;
     return DESCENT_ITERATE;
 }
@@ -199,6 +206,8 @@ static double trial_by_length(const descent *m)
     double length = st->snorm;
     if (!(length > 0.0)) /* the start: x itself is the only measure of length there is */
         length = fmax(1.0, vec_norm(dtype, st->opt.n, m->mem.x[st->current], INFINITY));
+    if (st->k > 0 && st->direction.sy <= 0.0) /* no curvature seen: go further */
+        length *= 10.0;
     return length / vec_norm(dtype, st->opt.n, m->mem.d, 2.0);
 }
 
@@ -322,13 +331,23 @@ static int follow(descent *m, int reply)
 
 static int start_probes(descent *m);
 
+/* Is the best trial further away than any scale that x has? */
+static int far_away(const descent *m)
+{
+    const descent_state *st = &m->st;
+    int dtype = st->opt.dtype;
+    int64_t n = st->opt.n;
+    double length = st->step[st->best] * vec_norm(dtype, n, m->mem.d, 2.0);
+    return length > FAR * fmax(1.0, vec_norm(dtype, n, m->mem.x[st->current], 2.0));
+}
+
 static int search_failed(descent *m)
 {
     descent_state *st = &m->st;
     search *s = &st->search;
     if (s->below < s->phi0 && st->improved) {
         /* A trial met sufficient decrease: progress, though not all that was asked. */
-        st->expansions = search_expanding(s) ? st->expansions + 1 : 0;
+        st->expansions = search_expanding(s) && far_away(m) ? st->expansions + 1 : 0;
         if (st->expansions >= UNBOUNDED_AFTER)
             return finish(m, OPTLAB_UNBOUNDED);
         st->trial = st->best;
@@ -386,9 +405,9 @@ static int start_probes(descent *m)
 }
 
 /* Is a difference quotient stable between two widths, and beyond what noise can do? */
-static int settled(double wide, double narrow, double noise)
+static int settled(double wide, double narrow, double slope, double noise)
 {
-    double size = fmax(fabs(wide), fabs(narrow));
+    double size = fmax(fmax(fabs(wide), fabs(narrow)), fabs(slope));
     return isfinite(wide) && isfinite(narrow) && noise <= 0.05 * size &&
            fabs(wide - narrow) <= 0.05 * size + noise;
 }
@@ -397,13 +416,15 @@ static int diagnose(const descent *m)
 {
     const descent_state *st = &m->st;
     double f0 = st->f[st->current], slope = st->probe_slope;
-    double noise = fmax(st->search.noise, vec_eps(st->opt.dtype) * fabs(f0));
+    double eps = vec_eps(st->opt.dtype), size = 10.0 * st->probe_h[0];
+    double noise = fmax(fmax(st->search.noise, eps * fabs(f0)), DBL_MIN);
     int verdict = OPTLAB_LINE_SEARCH;
     for (int i = 0; i < PROBES; i++) {
-        /* How far could f fall along -g, by its curvature? */
+        /* How deep and how far away is the minimum along -g, by its curvature? */
         double change = st->probe_plus[i] + st->probe_minus[i] - 2.0 * f0;
         double curvature = change / (st->probe_h[i] * st->probe_h[i]);
-        if (change > 10.0 * noise && slope * slope < 2.0 * noise * curvature)
+        if (change > 10.0 * noise && (slope * slope < 2.0 * noise * curvature ||
+                                      fabs(slope) < 4.0 * eps * size * curvature))
             verdict = OPTLAB_ROUNDING;
     }
     /* From the narrowest pair of widths that noise leaves readable. */
@@ -417,12 +438,14 @@ static int diagnose(const descent *m)
         double jump_wide = fmax(fabs(plus_wide), fabs(minus_wide)) * wide;
         if (jump > 10.0 * noise && jump > 0.5 * jump_wide && jump > 10.0 * fabs(slope) * h)
             return OPTLAB_DISCONTINUITY; /* f differs as much across a tenth of the way */
-        if (!settled(plus_wide, plus, error) || !settled(minus_wide, minus, error))
+        if (!settled(plus_wide, plus, slope, error) ||
+            !settled(minus_wide, minus, slope, error))
             continue;
         if (fabs(plus - minus) > 0.1 * fmax(fabs(plus), fabs(minus)) + 2.0 * error)
             return OPTLAB_DISCONTINUITY; /* the two one-sided slopes differ: a kink */
         if (fabs(0.5 * (plus + minus) - slope) > 0.1 * fabs(slope) + error)
-            return OPTLAB_WRONG_GRADIENT;
+            /* values_first: the gradient is itself made of differences, with their errors */
+            return st->opt.search.values_first ? OPTLAB_ROUNDING : OPTLAB_WRONG_GRADIENT;
         return OPTLAB_ROUNDING; /* the slope is right, yet no step shows it */
     }
     if (fabs(slope) * st->probe_h[0] <= 1e3 * noise)
@@ -444,8 +467,10 @@ static int probe_told(descent *m)
     st->verdict = st->saw_minus_infinity ? OPTLAB_UNBOUNDED : diagnose(m);
     int gain = st->improved && st->f[st->current] - st->f[st->best] > st->search.noise;
     int open = st->verdict == OPTLAB_ROUNDING || st->verdict == OPTLAB_LINE_SEARCH;
-    if (open && st->stalled >= STALLED_AFTER)
-        return finish(m, OPTLAB_ROUNDING);
+    if (open && st->stalled >= STALLED_AFTER) {
+        int higher = st->f[st->current] > st->f_start + st->search.noise; /* it diverges */
+        return finish(m, higher ? OPTLAB_LINE_SEARCH : OPTLAB_ROUNDING);
+    }
     if (gain && open && st->step[st->best] > 0.0) {
         /* The search was blind at this scale, say after an absurd first step. */
         st->trial = st->best;

@@ -21,6 +21,7 @@
 #ifndef OPTLAB_DESCENT_H
 #define OPTLAB_DESCENT_H
 
+#include <float.h>
 #include <math.h>
 
 #include "abi.h"
@@ -159,12 +160,14 @@ int descent_current_is_best(const descent *m);
 
 /* For directions */
 
-/* Whether a pair carries curvature: s'y > 0 beyond rounding. The bound is relative, so
- * that badly scaled problems keep their pairs. */
+/* Whether a pair carries curvature: s'y > 0 beyond rounding, and s'y / y'y a number. The
+ * bound on the angle between s and y is relative, and written as a ratio of two
+ * curvatures, so that badly scaled problems keep their pairs. */
 static inline int direction_keeps(const pair_products *pair)
 {
-    return pair->sy > 0.0 && pair->sy * pair->sy > 1e-32 * pair->ss * pair->yy &&
-           isfinite(pair->yy / pair->sy);
+    double most = pair->yy / pair->sy;
+    return pair->sy > 0.0 && pair->sy / pair->ss > 1e-32 * most && most > DBL_MIN &&
+           isfinite(most);
 }
 
 void steepest_bind(descent *m, arena *a);
