@@ -162,7 +162,7 @@ static void NAMED(secant_update)(int64_t n, double rho, const void *pg1, const v
         gs += (double)g1[i] * s[i];
     }
     NAMED(rank_two)(n, rho, 0.5 * rho * (rho * yAy), gs, gAy, s, uA, pAg, pp);
-    NAMED(rank_two)(n, rho, 0.5 * rho * (rho * yCy + 1.0), gs, gCy, s, uC, pCg, pq);
+    NAMED(rank_two)(n, rho, 0.5 * (rho * (rho * yCy) + rho), gs, gCy, s, uC, pCg, pq);
 }
 
 /* d = sign (gamma Ag + Cg); returns g'd. */
