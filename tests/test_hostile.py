@@ -214,7 +214,6 @@ UNBOUNDED = {
 
 # Where rounding errors, or patience, end before f does.
 OTHERWISE = {
-    ("gd", "cubic"): Status.MAXITER,  # |g|^2 overflows long before x
     ("gd", "valley"): Status.MAXITER,  # it crawls along the valley
     ("bfgs", "valley"): Status.ROUNDING,  # 1e3 (x_1 - x_0)^2 is noise from 1e13 on
     ("l-bfgs", "valley"): Status.ROUNDING,
