@@ -69,6 +69,11 @@ def vector(value: Any, name: str, n: int | None = None) -> np.ndarray:
     return array
 
 
+def _is_compiled(fun: Any, jac: Any) -> bool:
+    """Whether `fun` brings its gradient along although jac=True says so again."""
+    return jac is True and hasattr(fun, "__optlab_objective__")
+
+
 class Objective:
     """What `fun` and `jac` come to: how f and g are had, and with which dtype.
 
@@ -89,7 +94,7 @@ class Objective:
         self.dtype: np.dtype | None = None
         if isinstance(jac, (bool, np.bool_)):  # SciPy documents False as None
             jac = True if jac else None
-        if jac is None:
+        if jac is None or (jac is True and not callable(fun)) or _is_compiled(fun, jac):
             self._take_object(fun)
         elif jac is True:
             self.mode = "joint"

@@ -16,10 +16,11 @@ class GradientCheck:
 
     Attributes
     ----------
-    ok : bool
-        Whether every component agrees within its error estimate.
+    ok : bool or None
+        Whether every component agrees within its error estimate; None where none
+        disagrees, but rounding or a singularity of `fun` leaves some untold.
     worst : int
-        The component that disagrees most.
+        The component that disagrees most, or the first untold one.
     error : ndarray, shape (n,)
         ``|given - estimated|``.
     tolerance : ndarray, shape (n,)
@@ -30,7 +31,7 @@ class GradientCheck:
         The same in one sentence.
     """
 
-    ok: bool
+    ok: bool | None
     worst: int
     error: np.ndarray
     tolerance: np.ndarray
@@ -39,7 +40,7 @@ class GradientCheck:
     message: str
 
     def __bool__(self) -> bool:
-        return self.ok
+        return bool(self.ok)
 
     def __str__(self) -> str:
         return self.message
@@ -93,19 +94,39 @@ def check_gradient(
     objective = Objective(fun, jac)
     value, given = _value_and_gradient(objective, args, x)
     estimated, tolerance = _estimate(value, x, value(x))
-    error = np.abs(given - estimated)
     with np.errstate(invalid="ignore", divide="ignore"):
-        excess = np.where(np.isfinite(error), error / tolerance, np.inf)
-    worst = int(np.argmax(excess))
-    ok = bool(excess[worst] <= 1)
-    verdict = "the gradient is right" if ok else "the gradient is wrong"
-    text = (
-        f"jac[{worst}] = {given[worst]:.6g}, but differences of fun give "
-        f"{estimated[worst]:.6g}: {verdict}."
-        if not ok
-        else f"jac agrees with differences of fun; jac[{worst}] is the worst, "
-        f"by {error[worst]:.2g}: {verdict}."
-    )
+        error = np.abs(given - estimated)
+        scale = np.maximum(np.abs(given), np.abs(estimated))
+        # A difference that could hide the whole component tells nothing of it, unless
+        # the component is too small to matter beside 1 and beside all others.
+        small = 1e-6 * np.nanmax(scale, initial=1.0)
+        told = tolerance <= np.maximum(0.5 * scale, small)
+        tolerance = np.maximum(tolerance, 1e-4 * small)
+        told |= ~np.isfinite(given)
+        excess = np.where(
+            told, np.where(np.isfinite(error), error / tolerance, np.inf), 0
+        )
+    worst = int(np.argmax(np.nan_to_num(excess, posinf=np.inf)))
+    if excess[worst] > 1:
+        ok: bool | None = False
+        verdict = "the gradient is wrong"
+    else:
+        ok, verdict = True, "the gradient is right"
+        if not told.all():
+            ok, worst = None, int(np.argmin(told))
+            verdict = "this cannot be told here"
+    if ok:
+        text = f"jac agrees with differences of fun to {error[worst]:.2g}: {verdict}."
+    elif ok is None:
+        text = (
+            f"jac[{worst}] = {given[worst]:.6g}, but differences of fun are certain only "
+            f"to {tolerance[worst]:.2g}: {verdict}."
+        )
+    else:
+        text = (
+            f"jac[{worst}] = {given[worst]:.6g}, but differences of fun give "
+            f"{estimated[worst]:.6g}: {verdict}."
+        )
     return GradientCheck(ok, worst, error, tolerance, given, estimated, text)
 
 
@@ -125,22 +146,40 @@ def _value_and_gradient(
 def _estimate(
     value: Callable[[np.ndarray], float], x: np.ndarray, f: float
 ) -> tuple[np.ndarray, np.ndarray]:
-    """The gradient by Richardson's extrapolation, and the error to expect."""
-    estimated, tolerance = np.empty(x.size), np.empty(x.size)
-    eps = np.finfo(float).eps
+    """The gradient by Richardson's extrapolation, and the error to expect.
+
+    Of several widths the most certain is taken: the usual one; narrower ones, for a
+    function that is not defined or bends sharply nearby; one relative to x itself.
+    """
+    estimated, tolerance = np.full(x.size, np.nan), np.full(x.size, np.inf)
+    usual = np.finfo(float).eps ** (1 / 3)
     for i, xi in enumerate(x):
-        h = eps ** (1 / 3) * max(1.0, abs(xi))
-        central = []
-        largest = abs(f)
-        for width in (2 * h, h):
-            plus, minus = x.copy(), x.copy()
-            plus[i] += width
-            minus[i] -= width
-            f_plus, f_minus = value(plus), value(minus)
-            central.append((f_plus - f_minus) / (plus[i] - minus[i]))
-            largest = max(largest, abs(f_plus), abs(f_minus))
-        wide, narrow = central
-        estimated[i] = narrow + (narrow - wide) / 3
-        rounding = 100 * eps * largest / h
-        tolerance[i] = abs(narrow - wide) + rounding + 1e-9 * abs(estimated[i])
+        size = max(1.0, abs(xi))
+        widths = {usual * size, 1e-3 * usual * size, usual * abs(xi)} - {0.0}
+        for h in sorted(widths, reverse=True):
+            slope, error = _slope(value, x, f, i, h)
+            if error < tolerance[i]:
+                estimated[i], tolerance[i] = slope, error
     return estimated, tolerance
+
+
+def _slope(
+    value: Callable[[np.ndarray], float], x: np.ndarray, f: float, i: int, h: float
+) -> tuple[float, float]:
+    """One component by central differences over 2h and h, with its error."""
+    central = []
+    largest = abs(f)
+    for width in (2 * h, h):
+        plus, minus = x.copy(), x.copy()
+        plus[i] += width
+        minus[i] -= width
+        if plus[i] == minus[i]:
+            return np.nan, np.inf
+        f_plus, f_minus = value(plus), value(minus)
+        central.append((f_plus - f_minus) / (plus[i] - minus[i]))
+        largest = max(largest, abs(f_plus), abs(f_minus))
+    wide, narrow = central
+    slope = narrow + (narrow - wide) / 3
+    rounding = 100 * np.finfo(float).eps * largest / h
+    error = abs(narrow - wide) + rounding + 1e-9 * abs(slope)
+    return slope, error if np.isfinite(error) else np.inf

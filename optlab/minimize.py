@@ -77,7 +77,8 @@ def minimize(
         maxiter : int, default max(15000, 200 n)
             Limit on iterations.
         maxfun : int, default none
-            Limit on evaluations of `fun`, those of differences included.
+            Limit on evaluations of `fun`, those of differences included; it may be
+            exceeded by those of one gradient.
         line_search : str
             One of the names in `optlab.methods.LINE_SEARCHES`; its own options (`c1`,
             `c2`, `maxls`, ...) are given beside it.

@@ -137,8 +137,8 @@ def positive_array(name: str, value: Any) -> np.ndarray:
     return np.ascontiguousarray(array, dtype=np.float64)
 
 
-def square_matrix(name: str, value: Any) -> np.ndarray:
-    """A finite real square matrix, symmetric up to rounding."""
+def definite_matrix(name: str, value: Any) -> np.ndarray:
+    """A finite real square matrix, symmetric up to rounding and positive definite."""
     array = as_array(name, value)
     if array.ndim != 2 or array.shape[0] != array.shape[1]:
         raise ValueError(f"{name} must be a square matrix, got shape {array.shape}")
@@ -146,7 +146,12 @@ def square_matrix(name: str, value: Any) -> np.ndarray:
         raise ValueError(f"{name} must be finite")
     if not np.allclose(array, array.T):
         raise ValueError(f"{name} must be symmetric")
-    return np.ascontiguousarray(array, dtype=np.float64)
+    matrix = np.ascontiguousarray(array, dtype=np.float64)
+    try:
+        np.linalg.cholesky(matrix)
+    except np.linalg.LinAlgError:
+        raise ValueError(f"{name} must be positive definite") from None
+    return matrix
 
 
 def option(default: Any, check: Check) -> Any:
@@ -194,14 +199,14 @@ class Steepest(Group):
 class BFGS(Group):
     """BFGS: where the inverse Hessian starts."""
 
-    hess_inv0: np.ndarray | None = option(None, optional(square_matrix))
+    hess_inv0: np.ndarray | None = option(None, optional(definite_matrix))
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class LBFGS(Group):
     """L-BFGS: how many pairs are kept, and whether function values correct them."""
 
-    maxcor: int | None = option(None, optional(integer(1, INT_MAX)))
+    maxcor: int | None = option(None, optional(integer(1, 10_000)))
     corrected: bool = option(True, flag)
 
 

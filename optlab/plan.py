@@ -4,6 +4,7 @@ Plans are cached: the thousandth run with the same options pays for a look-up on
 """
 
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any
@@ -44,9 +45,10 @@ def plan_run(
     differences = objective.mode in DIFFERENCES
     items = tuple(given.items()) if given else ()
     types = tuple(map(type, given.values())) if given else ()
-    try:
+    plan = None
+    with suppress(TypeError):  # an option that cannot be hashed: an array, or a mistake
         plan = _cached(row, n, objective.dtype, differences, items, types)
-    except TypeError:  # an option that cannot be hashed: an array, or a mistake
+    if plan is None:
         plan = _plan(row, n, objective.dtype, differences, dict(items))
     for name in plan.ignored:
         warn(

@@ -133,6 +133,11 @@ class OptimizeResult(optimize.OptimizeResult):  # type: ignore[misc]  # no types
         self.get(name)
         return super().pop(name, *default)
 
+    def popitem(self) -> tuple[str, Any]:
+        """Remove and return the last field with its name."""
+        self._settle()
+        return super().popitem()  # type: ignore[no-any-return]
+
     def items(self) -> Any:
         """All fields with their names."""
         self._settle()
@@ -180,7 +185,11 @@ class InverseHessian(LinearOperator):  # type: ignore[misc]
 
     @property
     def yk(self) -> np.ndarray:
-        """The changes y of the gradient, oldest first, shape (n_corrs, n)."""
+        """The changes y of the gradient, oldest first, shape (n_corrs, n).
+
+        With the option `corrected` these are corrected with function values, and the
+        secant equation holds for them.
+        """
         return self._rows(1)
 
     def _rows(self, which: int) -> np.ndarray:
@@ -189,6 +198,8 @@ class InverseHessian(LinearOperator):  # type: ignore[misc]
         return np.array(rows).reshape(self.n_corrs, self.shape[0])
 
     def _matvec(self, v: Any) -> np.ndarray:
+        if np.iscomplexobj(v):
+            raise TypeError("hess_inv multiplies real vectors only")
         return self._machine.apply(np.ravel(v))
 
     _rmatvec = _matvec

@@ -10,6 +10,9 @@ cdef extern from "abi.h" nogil:
         OPTLAB_FLOAT64
         OPTLAB_FLOAT32
 
+    ctypedef enum optlab_status:
+        OPTLAB_ABORTED
+
     enum:
         OPTLAB_F
         OPTLAB_G

@@ -13,6 +13,7 @@ from libc.string cimport memcpy
 
 from optlab_c.abi cimport (
     OPTLAB_ABI_VERSION,
+    OPTLAB_ABORTED,
     OPTLAB_F,
     OPTLAB_FLOAT32,
     OPTLAB_FLOAT64,
@@ -164,7 +165,7 @@ cdef int observe(void* ctx, const descent* machine) noexcept with gil:
         return self.observer(self)
     except BaseException as error:
         self.error = error
-        return 100  # OPTLAB_ABORTED
+        return OPTLAB_ABORTED
 
 
 MAGIC = b"optlab descent 2"
@@ -243,8 +244,8 @@ cdef class Machine:
             python.counts = &self.run_.counts
             self.run_.objective = &python.c
             status = loop_run(&self.run_)
-            if status != 100 and loop_complete_result(&self.run_) != 0:
-                status = 100
+            if status != OPTLAB_ABORTED and loop_complete_result(&self.run_) != 0:
+                status = OPTLAB_ABORTED
             python.counts = NULL
             if self.error is None:
                 self.error = python.error
@@ -252,13 +253,13 @@ cdef class Machine:
             self.run_.objective = compiled(objective, self.n, self.m.st.opt.dtype)
             with nogil:
                 status = loop_run(&self.run_)
-                if status != 100 and loop_complete_result(&self.run_) != 0:
-                    status = 100
+                if status != OPTLAB_ABORTED and loop_complete_result(&self.run_) != 0:
+                    status = OPTLAB_ABORTED
         self.observer = None
         error, self.error = self.error, None
         if error is not None:
             raise error
-        if status == 100:
+        if status == OPTLAB_ABORTED:
             raise RuntimeError("fun: the compiled objective reported a failure")
         return status
 
@@ -523,7 +524,7 @@ def objective_dtype(capsule):
 def all_finite(cnp.ndarray array not None):
     """Whether a vector of float64 holds neither NaN nor infinity."""
     cdef bint plain = cnp.PyArray_TYPE(array) == cnp.NPY_FLOAT64
-    if not (plain and cnp.PyArray_IS_C_CONTIGUOUS(array)):
+    if not (plain and cnp.PyArray_ISCARRAY_RO(array)):
         return bool(np.isfinite(array).all())
     return vec_all_finite(
         OPTLAB_FLOAT64, cnp.PyArray_SIZE(array), cnp.PyArray_DATA(array)
