@@ -73,7 +73,7 @@ def _cached(
 
 def default_maxcor(n: int) -> int:
     """Pairs that L-BFGS keeps: all that help, as long as they stay in cache; or 10."""
-    enough = min(60, 3 + n * n // 2)  # measured: more lower the evaluations no further
+    enough = min(60, 5 * n)  # measured: more lower the evaluations no further
     return min(enough, max(10, 20_000 // n))
 
 
