@@ -418,13 +418,16 @@ static int diagnose(const descent *m)
     double f0 = st->f[st->current], slope = st->probe_slope;
     double eps = vec_eps(st->opt.dtype), size = 10.0 * st->probe_h[0];
     double noise = fmax(fmax(st->search.noise, eps * fabs(f0)), DBL_MIN);
+    double blur = 0.0; /* by how much rounding x changes a slope */
     int verdict = OPTLAB_LINE_SEARCH;
     for (int i = 0; i < PROBES; i++) {
         /* How deep and how far away is the minimum along -g, by its curvature? */
         double change = st->probe_plus[i] + st->probe_minus[i] - 2.0 * f0;
         double curvature = change / (st->probe_h[i] * st->probe_h[i]);
-        if (change > 10.0 * noise && (slope * slope < 2.0 * noise * curvature ||
-                                      fabs(slope) < 4.0 * eps * size * curvature))
+        if (!(change > 10.0 * noise))
+            continue;
+        blur = 4.0 * eps * size * curvature;
+        if (slope * slope < 2.0 * noise * curvature || fabs(slope) < blur)
             verdict = OPTLAB_ROUNDING;
     }
     /* From the narrowest pair of widths that noise leaves readable. */
@@ -443,7 +446,7 @@ static int diagnose(const descent *m)
             continue;
         if (fabs(plus - minus) > 0.1 * fmax(fabs(plus), fabs(minus)) + 2.0 * error)
             return OPTLAB_DISCONTINUITY; /* the two one-sided slopes differ: a kink */
-        if (fabs(0.5 * (plus + minus) - slope) > 0.1 * fabs(slope) + error)
+        if (fabs(0.5 * (plus + minus) - slope) > 0.1 * fabs(slope) + error + blur)
             /* values_first: the gradient is itself made of differences, with their errors */
             return st->opt.search.values_first ? OPTLAB_ROUNDING : OPTLAB_WRONG_GRADIENT;
         return OPTLAB_ROUNDING; /* the slope is right, yet no step shows it */
