@@ -128,12 +128,19 @@ static void settle(descent *m)
     m->st.direction.pending = 0;
 }
 
+/* The products just made are those of the current gradient. */
+static void keep_products(descent *m)
+{
+    size_t bytes = vec_bytes(m->st.opt.dtype, m->st.opt.n);
+    memcpy(m->mem.Ag, m->mem.uA, bytes);
+    memcpy(m->mem.Cg, m->mem.uC, bytes);
+}
+
 /* Ag = A g and Cg = C g. */
 static void multiply_gradient(descent *m, const void *g)
 {
     multiply(m, g);
-    vec_scale(m->st.opt.dtype, m->st.opt.n, 1.0, m->mem.uA, m->mem.Ag);
-    vec_scale(m->st.opt.dtype, m->st.opt.n, 1.0, m->mem.uC, m->mem.Cg);
+    keep_products(m);
 }
 
 /* Let the update of a pair wait, whose s is in the first free row: uA = A g1 with
@@ -204,8 +211,7 @@ void bfgs_update(descent *m, int from, int to, double dphi_to)
     dir->sy = pair.sy;
     dir->yy = pair.yy;
     if (!direction_keeps(&pair)) {
-        vec_scale(st->opt.dtype, st->opt.n, 1.0, mem->uA, mem->Ag);
-        vec_scale(st->opt.dtype, st->opt.n, 1.0, mem->uC, mem->Cg);
+        keep_products(m);
         return;
     }
     add_pair(m, pair.sy, mem->y, g1);
