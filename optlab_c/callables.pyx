@@ -213,8 +213,12 @@ cdef class PythonObjective:
             value, gradient = answer
             if want & OPTLAB_F:
                 f[0] = as_value(value)
+            elif self.counts != NULL:
+                self.counts.nfev += 1  # it was not asked for, and yet computed
             if want & OPTLAB_G:
                 self.take_gradient(gradient, g)
+            elif self.counts != NULL:
+                self.counts.njev += 1
             return 0
         if want & OPTLAB_F:
             f[0] = as_value(self.call(self.fun, x))

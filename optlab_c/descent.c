@@ -25,6 +25,9 @@ enum { UNBOUNDED_AFTER = 2 };
  * below the first. */
 static const double FAR = 1e6, LOW = 1e100;
 
+/* Steps in a row that a probe has found, and no search. */
+enum { RESCUES = 2 };
+
 /* Iterates in a row at which neither f nor the gradient got any better. */
 enum { STALLED_AFTER = 50 };
 
@@ -172,6 +175,9 @@ static int stalled(descent *m)
     return st->stalled >= STALLED_AFTER;
 }
 
+/* A search's reply may lead to a next trial, that to a failure before anything is asked,
+ * and that to another search: each of these returns what its caller is to return, and the
+ * depth is bounded, since a search has maxls trials and a restart happens once. */
 static int search_failed(descent *m);
 static int follow(descent *m, int reply);
 
@@ -317,7 +323,7 @@ static int follow(descent *m, int reply)
         st->phase = GRADIENT_TOLD;
         return OPTLAB_G;
     case SEARCH_ACCEPT:
-        st->expansions = 0;
+        st->expansions = st->rescues = 0;
         if (st->has_g[st->trial])
             return accept(m);
         st->phase = ACCEPT_TOLD;
@@ -476,6 +482,10 @@ static int probe_told(descent *m)
     }
     if (gain && open && st->step[st->best] > 0.0) {
         /* The search was blind at this scale, say after an absurd first step. */
+        if (++st->rescues > RESCUES) {
+            st->current = st->best;
+            return finish(m, OPTLAB_LINE_SEARCH);
+        }
         st->trial = st->best;
         st->phase = PROBE_TAKEN;
         return OPTLAB_G;

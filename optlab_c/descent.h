@@ -97,6 +97,7 @@ typedef struct descent_state {
 
     int probe; /* next entry: h and side */
     int verdict; /* what they tell: an optlab_status */
+    int rescues; /* steps in a row that were theirs */
     double probe_h[PROBES], probe_plus[PROBES], probe_minus[PROBES];
     double probe_slope;
 } descent_state;

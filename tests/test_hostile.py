@@ -214,9 +214,10 @@ UNBOUNDED = {
 
 # Where rounding errors, or patience, end before f does.
 OTHERWISE = {
-    ("gd", "valley"): Status.MAXITER,  # it crawls along the valley
-    ("bfgs", "valley"): Status.ROUNDING,  # 1e3 (x_1 - x_0)^2 is noise from 1e13 on
-    ("l-bfgs", "valley"): Status.ROUNDING,
+    ("gd", "valley"): (Status.MAXITER,),  # it crawls along the valley
+    # 1e3 (x_1 - x_0)^2 is noise from x = 1e13 on.
+    ("bfgs", "valley"): (Status.ROUNDING, Status.MAXITER),
+    ("l-bfgs", "valley"): (Status.ROUNDING, Status.MAXITER),
 }
 
 
@@ -226,9 +227,8 @@ class TestNoMinimum:
     def test_an_unbounded_function_is_named(self, method, name):
         with np.errstate(over="ignore", invalid="ignore"):
             result = run(UNBOUNDED[name], method=method, options={"maxiter": 1000})
-        expected = OTHERWISE.get((method, name), Status.UNBOUNDED)
-        assert result.status is expected
-        assert ("unbounded" in result.message) == (expected is Status.UNBOUNDED)
+        assert result.status in OTHERWISE.get((method, name), (Status.UNBOUNDED,))
+        assert ("unbounded" in result.message) == (result.status is Status.UNBOUNDED)
         assert not result.success
         assert result.fun < -1e6
 
@@ -324,8 +324,23 @@ class TestRough:
         )
 
     @pytest.mark.parametrize("method", METHODS)
-    def test_a_jump(self, method):
-        """f falls towards a wall at 0 and is 1 higher behind it."""
+    @pytest.mark.parametrize("wall", [0.3, -2.0, 1e4])
+    def test_a_jump(self, method, wall):
+        """f falls towards a wall and is 1 higher behind it."""
+        fun = Function(
+            "",
+            lambda x: float(x[0] - wall if x[0] >= wall else 1 + wall - x[0]),
+            lambda x: np.ones(1) if x[0] >= wall else -np.ones(1),
+            np.array([wall + 0.7]),
+        )
+        result = run(fun, method=method)
+        assert not result.success
+        assert 0 <= result.fun < 1e-4
+        assert result.status is Status.DISCONTINUITY
+        assert "smooth" in result.message
+
+    @pytest.mark.parametrize("method", METHODS)
+    def test_a_jump_at_zero_where_there_is_always_a_nearer_point(self, method):
         fun = Function(
             "",
             lambda x: float(x[0] if x[0] >= 0 else 1 - x[0]),
@@ -333,9 +348,9 @@ class TestRough:
             np.array([0.7]),
         )
         result = run(fun, method=method)
-        assert not result.success
-        assert 0 <= result.fun < 1e-6
-        assert result.status is Status.DISCONTINUITY
+        assert result.status in (Status.DISCONTINUITY, Status.LINE_SEARCH)
+        assert 0 <= result.fun < 1e-100
+        assert "diverge" not in result.message
 
     def test_a_staircase(self):
         fun = Function(
