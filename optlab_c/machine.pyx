@@ -488,8 +488,8 @@ cdef class Machine:
         return Machine.load, (self.save(),)
 
 
-cdef const optlab_objective* compiled(capsule, int64_t n, int dtype) except NULL:
-    """The objective in a capsule, checked against the run."""
+cdef const optlab_objective* in_capsule(capsule) except NULL:
+    """The objective in a capsule, whose numbers come from elsewhere: checked."""
     if not PyCapsule_IsValid(capsule, OPTLAB_OBJECTIVE_CAPSULE):
         raise TypeError("fun.__optlab_objective__ must be a PyCapsule of that name")
     cdef const optlab_objective* objective
@@ -501,6 +501,16 @@ cdef const optlab_objective* compiled(capsule, int64_t n, int dtype) except NULL
             f"fun was compiled for interface version {objective.version}, "
             f"this is version {OPTLAB_ABI_VERSION}"
         )
+    if not 0 <= objective.dtype < len(DTYPES):
+        raise ValueError(f"fun has an unknown dtype: {objective.dtype}")
+    if objective.eval == NULL or ~objective.provides & (OPTLAB_F | OPTLAB_G):
+        raise ValueError("fun must provide its value and its gradient")
+    return objective
+
+
+cdef const optlab_objective* compiled(capsule, int64_t n, int dtype) except NULL:
+    """The objective in a capsule, checked against the run."""
+    cdef const optlab_objective* objective = in_capsule(capsule)
     if objective.n != n:
         raise ValueError(f"x0 must have {objective.n} components for this fun, got {n}")
     if objective.dtype != dtype:
@@ -512,13 +522,7 @@ cdef const optlab_objective* compiled(capsule, int64_t n, int dtype) except NULL
 
 def objective_dtype(capsule):
     """The dtype of the vectors of a compiled objective."""
-    if not PyCapsule_IsValid(capsule, OPTLAB_OBJECTIVE_CAPSULE):
-        raise TypeError("fun.__optlab_objective__ must be a PyCapsule of that name")
-    cdef const optlab_objective* objective
-    objective = <const optlab_objective*>PyCapsule_GetPointer(
-        capsule, OPTLAB_OBJECTIVE_CAPSULE
-    )
-    return DTYPES[objective.dtype]
+    return DTYPES[in_capsule(capsule).dtype]
 
 
 def all_finite(cnp.ndarray array not None):

@@ -5,7 +5,7 @@ import threading
 import numpy as np
 import pytest
 
-from optlab import Status, minimize
+from optlab import Status, minimize, problems
 from optlab.methods import LINE_SEARCHES, METHODS
 from tests.functions import Counted, Function, log_barrier, rosenbrock, softmax_sum
 from tests.support import same_bits
@@ -363,6 +363,34 @@ class TestRough:
         assert not result.success
 
 
+class TestCounts:
+    """One call that gives both counts for both, whatever was asked for."""
+
+    @pytest.mark.parametrize(
+        "fun",
+        [
+            lambda x: (float(np.abs(x).sum()), np.sign(x)),
+            lambda x: (float(x @ x), -x),
+            lambda x: (float(x @ x) + 1e8, 2 * x),
+            lambda x: (float(x @ x) if x[0] > 0 else np.nan, 2 * x),
+            lambda x: (float(-x[0]), np.array([-1.0, 0.0])),
+        ],
+        ids=["kink", "wrong gradient", "noise", "fence", "unbounded"],
+    )
+    @pytest.mark.parametrize("method", METHODS)
+    def test_every_call(self, method, fun):
+        calls = []
+
+        def counted(x):
+            calls.append(1)
+            return fun(x)
+
+        result = minimize(
+            counted, [1.1, 0.3], jac=True, method=method, options={"gtol": 0}
+        )
+        assert result.nfev == result.njev == len(calls)
+
+
 class Odd(Exception):
     """An exception that is false in a boolean context."""
 
@@ -441,6 +469,23 @@ class TestExceptions:
             minimize(fun, fun.x0, jac=True, callback=callback)
         assert caught.value is error
         assert len(seen) == at
+
+    @pytest.mark.parametrize(
+        "error", [ValueError("mine"), KeyboardInterrupt(), Odd()], ids=repr
+    )
+    def test_of_the_callback_of_a_compiled_run(self, error):
+        problem = problems.get("rosenbrock")
+        seen = []
+
+        def callback(xk):
+            seen.append(xk)
+            if len(seen) == 3:
+                raise error
+
+        with pytest.raises(type(error)) as caught:
+            minimize(problem, problem.x0, callback=callback)
+        assert caught.value is error
+        assert len(seen) == 3
 
     def test_while_the_failure_is_looked_into(self):
         calls = []

@@ -402,6 +402,23 @@ class TestShapes:
     def test_maxcor(self, value):
         refused("maxcor", method="l-bfgs", options={"maxcor": value})
 
+    @pytest.mark.parametrize("value", [1e5, 10**6, 2**31, 1e300, np.inf])
+    def test_more_pairs_than_there_will_ever_be(self, value):
+        """All of them are kept, or the memory that is missing is told."""
+        try:
+            result = minimize(
+                optimize.rosen,
+                X0,
+                jac=optimize.rosen_der,
+                method="l-bfgs",
+                options={"maxcor": value},
+            )
+        except MemoryError as error:
+            assert "maxcor" in str(error)
+        else:
+            assert result.success
+            assert result.hess_inv.n_corrs == result.nit
+
     @pytest.mark.parametrize("value", [-1, 2.5, "10", np.nan])
     def test_maxiter(self, value):
         refused("maxiter", options={"maxiter": value})

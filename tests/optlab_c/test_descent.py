@@ -108,14 +108,56 @@ class TestTwins:
         )
 
 
-@pytest.mark.parametrize("n", [99, 100, 120])
+@pytest.mark.parametrize("n", [99, 100, 104])
 def test_bfgs_keeps_its_course_when_it_turns_dense(n):
     """Large problems begin with pairs; both forms are the same matrix."""
     fun = softmax_sum(n, rows=2 * n)
-    twin, H = bfgs(fun, fun.x0, searches.wolfe, 45)
-    actual, result = iterates(fun, "bfgs", 45, c2=0.9)
+    twin, H = bfgs(fun, fun.x0, searches.wolfe, 33)
+    actual, result = iterates(fun, "bfgs", 33, c2=0.9)
     compare(actual, np.array(twin), 1e-7)
     np.testing.assert_allclose(result.hess_inv, H, atol=1e-5 * np.abs(H).max())
+
+
+@pytest.mark.parametrize("n", [1, 2, 3, 7, 8, 9, 15, 16, 17, 31, 33, 64, 65])
+@pytest.mark.parametrize("method", ["bfgs", "l-bfgs"])
+def test_sizes_around_those_of_tiles_and_vectors(method, n):
+    fun = softmax_sum(n, rows=2 * n)
+    twin = {"bfgs": bfgs, "l-bfgs": lbfgs}[method]
+    count = 8 if n > 1 else 2  # beyond, the minimum is reached
+    expected, _ = twin(fun, fun.x0, searches.wolfe, count)
+    options = {"maxcor": 10} if method == "l-bfgs" else {}
+    actual, _ = iterates(fun, method, count, c2=0.9, **options)
+    compare(actual, np.array(expected), 1e-7)
+
+
+@pytest.mark.parametrize("dtype", ["float64", "float32"])
+@pytest.mark.parametrize("n", [1023, 1024, 1025, 2049, 5000])
+@pytest.mark.parametrize("maxcor", [1, 3, 4, 5, 9])
+def test_sizes_around_those_of_blocks(n, maxcor, dtype):
+    """L-BFGS takes its pairs four at a time, and their columns in blocks."""
+    weights = np.linspace(1, 30, n)
+
+    def fun(x):
+        return float(weights @ (x - 1) ** 2), 2 * weights * (x - 1)
+
+    x0 = np.cos(np.arange(n))
+    options = {"maxcor": maxcor, "corrected": False, "dtype": dtype}
+    result = minimize(
+        fun, x0, jac=True, method="l-bfgs", options=options | {"maxiter": 12, "gtol": 0}
+    )
+    H = result.hess_inv
+    assert H.n_corrs == maxcor
+    pairs = list(zip(H.sk.astype(float), H.yk.astype(float), strict=True))
+    for v in (np.sin(np.arange(n)), np.eye(1, n, n - 1)[0], np.eye(1, n)[0]):
+        expected = two_loops(pairs, v)
+        np.testing.assert_allclose(
+            H @ v.astype(dtype),
+            expected,
+            atol=(1e-12 if dtype == "float64" else 1e-4) * np.abs(expected).max(),
+        )
+    if dtype == "float64":
+        twin, _ = lbfgs(fun, x0, searches.wolfe, 12, maxcor, corrected=False)
+        compare(result.x[None], twin[-1][None], 1e-7)
 
 
 def test_bfgs_from_a_given_inverse_hessian():
