@@ -7,7 +7,7 @@ import sys
 import numpy as np
 import pytest
 
-from optlab import Status, minimize
+from optlab import minimize
 from optlab.methods import METHODS
 from optlab_c.machine import objective_dtype
 from tests.functions import rosenbrock
@@ -156,7 +156,7 @@ def test_what_it_promises_is_checked():
     def never(ctx, want, point):
         raise AssertionError
 
-    with pytest.raises(ValueError, match="version 2.*version 1"):
+    with pytest.raises(ValueError, match=r"version 2.*version 1"):
         minimize(Foreign(never, 2, version=2), [1.0, 2.0])
     with pytest.raises(ValueError, match="x0 must have 3"):
         minimize(Foreign(never, 3), [1.0, 2.0])

@@ -108,7 +108,7 @@ class TestTwins:
         )
 
 
-@pytest.mark.parametrize("n", [99, 100, 104])
+@pytest.mark.parametrize("n", [99, 100])
 def test_bfgs_keeps_its_course_when_it_turns_dense(n):
     """Large problems begin with pairs; both forms are the same matrix."""
     fun = softmax_sum(n, rows=2 * n)
