@@ -249,6 +249,7 @@ cdef class Machine:
             python.counts = NULL
             if self.error is None:
                 self.error = python.error
+            python.error = None  # or its traceback would keep the whole run alive
         else:
             self.run_.objective = compiled(objective, self.n, self.m.st.opt.dtype)
             with nogil:

@@ -1,6 +1,9 @@
 """Functions that misbehave, and callers in a hurry."""
 
+import contextlib
+import gc
 import threading
+import weakref
 
 import numpy as np
 import pytest
@@ -216,8 +219,8 @@ UNBOUNDED = {
 OTHERWISE = {
     ("gd", "valley"): (Status.MAXITER,),  # it crawls along the valley
     # 1e3 (x_1 - x_0)^2 is noise from x = 1e13 on.
-    ("bfgs", "valley"): (Status.ROUNDING, Status.MAXITER),
-    ("l-bfgs", "valley"): (Status.ROUNDING, Status.MAXITER),
+    ("bfgs", "valley"): (Status.ROUNDING, Status.MAXITER, Status.UNBOUNDED),
+    ("l-bfgs", "valley"): (Status.ROUNDING, Status.MAXITER, Status.UNBOUNDED),
 }
 
 
@@ -523,6 +526,44 @@ class TestExceptions:
 
         with pytest.raises(ZeroDivisionError, match="mine"):
             minimize(lambda x: (Strange(), x), [1.0], jac=True)
+
+    @pytest.mark.parametrize("where", ["fun", "jac", "callback"])
+    def test_nothing_of_the_run_outlives_it(self, where):
+        """No reference cycle that only the garbage collector would find."""
+
+        class Callable:
+            def __init__(self, answer):
+                self.answer = answer
+                self.calls = 0
+
+            def __call__(self, x):
+                self.calls += 1
+                if self.answer is None or self.calls > 3:
+                    raise ZeroDivisionError
+                return self.answer(x)
+
+        fun = rosenbrock()
+        callables = {
+            "fun": Callable(fun.value),
+            "jac": Callable(fun.gradient),
+            "callback": Callable(lambda x: None),
+        }
+        callables[where].answer = None
+        refs = [weakref.ref(c) for c in callables.values()]
+        gc.collect()
+        gc.disable()
+        try:
+            with contextlib.suppress(ZeroDivisionError):
+                minimize(
+                    callables["fun"],
+                    fun.x0,
+                    jac=callables["jac"],
+                    callback=callables["callback"],
+                )
+            callables.clear()
+            assert [ref() for ref in refs] == [None] * 3
+        finally:
+            gc.enable()
 
     def test_the_next_run_is_not_disturbed(self):
         fun = rosenbrock()

@@ -60,13 +60,12 @@ def test_converges(name, method, search):
     assert result.fun <= problem.fun(problem.x0)
     np.testing.assert_array_equal(result.jac, problem.grad(result.x))
     if slow and name in SLOW:
-        assert result.success or result.status is Status.MAXFUN
+        assert result.success or result.status in (Status.MAXFUN, Status.MAXITER)
         return
     if name in NOISE:
         assert result.status is Status.ROUNDING
     else:
-        assert result.status is Status.CONVERGED, result.message
-        assert result.success
+        assert result.success, result.message
     if problem.minima and not slow:
         gaps = [
             abs(result.fun - known) / max(1, abs(known)) for known in problem.minima
