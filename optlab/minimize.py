@@ -8,7 +8,7 @@ from optlab.evaluate import Objective, as_args, in_dtype, start_point
 from optlab.methods import METHODS, Method, find_method
 from optlab.observe import Observer
 from optlab.options import not_negative, stack_level
-from optlab.plan import Plan, plan_run
+from optlab.plan import Plan, as_options, plan_run
 from optlab.report import explain
 from optlab.result import Deferred, InverseHessian, OptimizeResult, Status
 from optlab_c.machine import Machine
@@ -138,7 +138,7 @@ def minimize(
     if callback is not None and not callable(callback):
         raise TypeError(f"callback must be callable, got {callback!r}")
     if tol is not None:
-        options = {"gtol": not_negative("tol", tol), **(options or {})}
+        options = {"gtol": not_negative("tol", tol), **as_options(options)}
     plan = plan_run(row, objective, x0.size, options)
 
     machine = Machine(plan.settings, in_dtype(x0, plan.dtype))

@@ -36,15 +36,23 @@ class Plan:
     ignored: tuple[str, ...]  # options of other methods
 
 
+def as_options(given: Any) -> Mapping[str, Any]:
+    """The options that a user gave, or none."""
+    if given is None:
+        return {}
+    if not isinstance(given, Mapping):
+        raise TypeError(f"options must be a dict, got {type(given).__name__}")
+    return given
+
+
 def plan_run(
     row: Method, objective: Objective, n: int, given: Mapping[str, Any] | None
 ) -> Plan:
     """The plan for these options; errors name the option."""
-    if given is not None and not isinstance(given, Mapping):
-        raise TypeError(f"options must be a dict, got {type(given).__name__}")
+    given = as_options(given)
     differences = objective.mode in DIFFERENCES
-    items = tuple(given.items()) if given else ()
-    types = tuple(map(type, given.values())) if given else ()
+    items = tuple(given.items())
+    types = tuple(map(type, given.values()))
     plan = None
     with suppress(TypeError):  # an option that cannot be hashed: an array, or a mistake
         plan = _cached(row, n, objective.dtype, differences, items, types)

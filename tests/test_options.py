@@ -149,6 +149,7 @@ class TestOtherArguments:
     @pytest.mark.parametrize("options", [5, "gtol", [("gtol", 1e-5)], {"gtol"}])
     def test_options(self, options):
         refused("options", TypeError, options=options)
+        refused("options", TypeError, options=options, tol=1e-3)
 
     def test_args_of_a_compiled_objective(self):
         problem = optlab.problems.get("rosenbrock")

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from scipy.optimize import approx_fprime
 
-from optlab import minimize
+from optlab import Status, minimize
 from optlab_c.callables import PythonObjective
 from tests.functions import Counted, rosenbrock, softmax_sum
 from tests.support import same_bits
@@ -421,6 +421,28 @@ class TestDifferences:
         )
         assert result.success
         np.testing.assert_allclose(result.x, [3, -1], atol=1e-1)
+
+    @pytest.mark.parametrize("jac", [None, "3-point"])
+    @pytest.mark.parametrize("offset", [0.0, 1e3, 1e6])
+    def test_an_offset_is_no_obstacle(self, offset, jac):
+        fun = rosenbrock()
+        result = minimize(lambda x: fun.value(x) + offset, fun.x0, jac=jac)
+        assert result.success
+        np.testing.assert_allclose(result.x, 1, atol=1e-3)
+
+    @pytest.mark.parametrize("jac", [None, "3-point"])
+    @pytest.mark.parametrize("x0", [[-1.2, 1.0], [1.00001, 1.0]])
+    def test_a_slope_that_rounding_hides_is_no_success(self, x0, jac):
+        fun = rosenbrock()
+        result = minimize(lambda x: fun.value(x) + 1e12, x0, jac=jac)
+        assert not result.success
+        assert result.status is Status.ROUNDING
+        assert "differences" in result.message
+
+    @pytest.mark.parametrize("jac", [None, "3-point"])
+    def test_a_constant_is_flat(self, jac):
+        assert minimize(lambda x: 0.0, [1.0, 2.0], jac=jac).success
+        assert minimize(lambda x: 1.0, [1.0, 2.0], jac=jac).success
 
     @pytest.mark.parametrize("jac", ["2-point", "3-point"])
     def test_the_edge_of_the_domain(self, jac):
