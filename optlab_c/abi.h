@@ -41,11 +41,16 @@ enum {
     OPTLAB_HV = 4,     /* the Hessian times v, n numbers */
     OPTLAB_H = 8,      /* the Hessian, n*n numbers, symmetric */
     OPTLAB_BATCH = 16, /* modifier: only on the samples listed in `index` */
+    OPTLAB_SOLVE = 32, /* a Newton step, from objectives that factorise H themselves */
 };
 
 /* One evaluation. Vectors hold the objective's dtype, f is always double. Only what
- * the mask asks for is written; only the pointers it needs are valid. Where f is not
- * asked for it holds f(x), which is known by then: difference formulas want it. */
+ * the mask asks for is written; only the pointers it needs are valid. What is not asked
+ * for holds what is known by then, since difference formulas want it: f(x) where f is not
+ * asked for, and the gradient at x where HV, H or SOLVE is.
+ *
+ * SOLVE: hv = -M^-1 g with M positive definite, H itself where H is; and in h, a vector
+ * here, a unit vector with the lowest curvature seen, where that is negative. */
 typedef struct optlab_point {
     const void *x;
     double f;
@@ -53,6 +58,7 @@ typedef struct optlab_point {
     const void *v;
     void *hv;
     void *h;
+    double curvature; /* SOLVE: h'Hh, or 0 where H has shown no negative curvature */
     const int64_t *index; /* OPTLAB_BATCH: the samples, n_index of them */
     int64_t n_index;
 } optlab_point;
@@ -64,7 +70,7 @@ typedef int (*optlab_eval)(void *ctx, int want, optlab_point *point);
 typedef struct optlab_objective {
     int version;  /* OPTLAB_ABI_VERSION */
     int dtype;    /* optlab_dtype of all vectors */
-    int provides; /* mask of what `eval` can answer */
+    int provides; /* mask of what `eval` answers, and is counted for */
     int64_t n;    /* number of unknowns */
     int64_t n_samples; /* for finite sums, else 0 */
     optlab_eval eval;

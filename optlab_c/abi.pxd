@@ -19,6 +19,7 @@ cdef extern from "abi.h" nogil:
         OPTLAB_HV
         OPTLAB_H
         OPTLAB_BATCH
+        OPTLAB_SOLVE
 
     ctypedef struct optlab_point:
         const void* x
@@ -27,6 +28,7 @@ cdef extern from "abi.h" nogil:
         const void* v
         void* hv
         void* h
+        double curvature
         const int64_t* index
         int64_t n_index
 
