@@ -108,7 +108,7 @@ class Dense:
 
     def product(self, v: np.ndarray) -> np.ndarray:
         """H v."""
-        return self.H @ v
+        return np.asarray(self.H @ v)
 
     def dense(self) -> np.ndarray:
         """H itself."""
@@ -198,7 +198,7 @@ class Operator:
     def dense(self) -> np.ndarray:
         """H by n products, symmetric."""
         H = np.asarray(self.H @ np.eye(self.H.shape[0]))
-        return (H + H.T) / 2
+        return np.asarray((H + H.T) / 2)
 
     def newton(self, g: np.ndarray) -> Newton:
         """That of the dense matrix."""
@@ -241,7 +241,7 @@ def _definite_factor(H: sparse.csc_array, tau: float) -> Any:
     return factor if _clearly_positive(pivots, diagonal) else None
 
 
-def _lowest(H: sparse.csc_array, tau: float, factor: Any) -> np.ndarray:
+def _lowest(H: sparse.csc_array, tau: float, factor: Any) -> Any:
     """A unit vector near the eigenvector of H's lowest eigenvalue, above -tau."""
     n = H.shape[0]
     start = np.random.default_rng(0).normal(size=n)  # always the same

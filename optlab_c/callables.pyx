@@ -247,12 +247,12 @@ cdef int python_eval(void* ctx, int want, optlab_point* point) noexcept:
 cdef class PythonObjective:
     """A Python function as an objective of the C interface.
 
-    `mode` is a key of MODES, `second` one of SECOND: where g and H come from. `steps` and
-    `absolute_steps` are the lengths of the differences per component (or empty),
+    `mode` is a key of MODES, `second` one of SECOND: where g and H come from. `steps`
+    and `absolute_steps` are the lengths of the differences per component (or empty),
     relative to |x_i| and absolute. `hess(x, *args)` returns an object with the verbs
-    `product(v)`, `dense()` and `newton(g)`, as `optlab.hessian` makes them. `bounds` are
-    two vectors, for float32 of numbers that it has. `map(function, points)` evaluates
-    the points of one gradient or Hessian by differences.
+    `product(v)`, `dense()` and `newton(g)`, as `optlab.hessian` makes them. `bounds`
+    are two vectors, for float32 of numbers that it has. `map(function, points)`
+    evaluates the points of one gradient or Hessian by differences.
     """
 
     def __init__(self, mode, fun, jac, tuple args, int64_t n, int dtype=0,
@@ -534,7 +534,7 @@ cdef class PythonObjective:
         else:
             rows = self.hessian_differences(point, list(units))
             if self.lower is not None and self.second != COMPLEX:
-                fixed = self.lower == self.upper  # nothing moves there, so no row is had
+                fixed = self.lower == self.upper  # what cannot be moved has no row
                 rows[fixed] = rows[:, fixed].T
         return (rows + rows.T) / 2
 
@@ -544,7 +544,7 @@ cdef class PythonObjective:
         return 0
 
     cdef object hessian_differences(self, optlab_point* point, list V):
-        """The Hessian times each v of V, whose largest component is 1, by differences."""
+        """The Hessian times each v of V, whose largest component is 1."""
         x, g = self.copy(point.x), self.copy(point.g).astype(np.float64)
         cdef bint central = self.second == CENTRAL
         if self.second == COMPLEX:
@@ -562,8 +562,10 @@ cdef class PythonObjective:
         return rows
 
     cdef double stride(self, object x, const double[::1] v) except? -1.0:
-        """The length of a difference along v: the steps that are best for each component,
-        in the mean weighted by v_i^2 (Brown & Saad 1990).
+        """The length of a difference along v.
+
+        It is the mean, weighted by v_i^2, of the lengths that bring component i as far
+        as is best for it (Brown & Saad 1990).
         """
         cdef int64_t i
         cdef double xi, wish, step, total = 0.0, square = 0.0
@@ -723,8 +725,9 @@ cdef class PythonObjective:
                 if self.map is None:
                     self.values[i, k] = self.probe(x, i, self.offsets[i, k])
                     continue
-                points.append(self.copy(x))
-                self.move(points[-1], i, self.offsets[i, k])
+                point = self.copy(x)
+                self.move(point, i, self.offsets[i, k])
+                points.append(point)
                 places.append((i, k))
         if points:
             self.count(len(points), 0, 0)
