@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from scipy.optimize import HessianUpdateStrategy
 
+from optlab.bounds import Sides
 from optlab.hessian import Hessian
 from optlab.workers import Map
 from optlab_c.callables import HV, H, PythonObjective, provides
@@ -98,11 +99,23 @@ class Objective:
         Where the Hessian is from: "hess", "hessp", "2-point", "3-point", "cs" (differences
         of the gradient) or "compiled"; None if nothing was said, so that it will be
         "2-point" where it is needed.
+    given : str or None
+        The argument that the user gave for the Hessian, "hess" or "hessp".
     dtype : numpy.dtype or None
         The dtype that the objective asks for, if it does.
     """
 
-    __slots__ = ("capsule", "dtype", "fun", "hess", "hessp", "jac", "mode", "second")
+    __slots__ = (
+        "capsule",
+        "dtype",
+        "fun",
+        "given",
+        "hess",
+        "hessp",
+        "jac",
+        "mode",
+        "second",
+    )
 
     hess: Callable[..., Any] | None
     hessp: Callable[..., Any] | None
@@ -114,6 +127,8 @@ class Objective:
         self.capsule: object | None = None
         self.dtype: np.dtype | None = None
         self._take_second(hess, hessp)
+        given = {"hess": hess, "hessp": hessp}
+        self.given = next((name for name, v in given.items() if v is not None), None)
         if isinstance(jac, (bool, np.bool_)):  # SciPy documents False as None
             jac = True if jac else None
         if jac is None or (jac is True and not callable(fun)) or _is_compiled(fun, jac):
@@ -184,7 +199,7 @@ class Objective:
         plan: "Plan",
         *,
         second: bool = False,
-        bounds: tuple[np.ndarray, np.ndarray] | None = None,
+        bounds: Sides | None = None,
         map: Map | None = None,
     ) -> Any:
         """What `Machine.run` takes, for the plan of a run.

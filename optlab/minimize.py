@@ -4,17 +4,25 @@ from collections.abc import Callable, Mapping
 from typing import Any
 from warnings import warn
 
-from optlab.evaluate import Objective, as_args, in_dtype, start_point
+import numpy as np
+
+from optlab.bounds import Sides, as_bounds, clip_start, in_precision
+from optlab.evaluate import DIFFERENCES, Objective, as_args, in_dtype, start_point
+from optlab.hessian import Sparse
 from optlab.methods import METHODS, Method, find_method
 from optlab.observe import Observer
 from optlab.options import not_negative, stack_level
 from optlab.plan import Plan, as_options, plan_run
 from optlab.report import explain
 from optlab.result import Deferred, InverseHessian, OptimizeResult, Status
+from optlab.workers import pool
 from optlab_c.machine import Machine
 
 # A dense inverse Hessian pays for itself up to here; beyond, L-BFGS is chosen.
 BFGS_UP_TO = 300
+
+# A Hessian by differences takes n gradients: beyond, products are the better choice.
+DIFFERENCES_UP_TO = 500
 
 _STATUS = {int(status): status for status in Status}  # faster than Status(number)
 
@@ -46,17 +54,29 @@ def minimize(
     x0 : array_like, shape (n,)
         Where to start: finite real numbers. It is not changed.
     args : tuple, optional
-        Further arguments of `fun` and `jac`.
-    method : {"gd", "bfgs", "l-bfgs"}, optional
-        Free of case, hyphens and underscores. By default "bfgs" up to n = 300 and
-        "l-bfgs" beyond; ``result.method`` tells which.
-    jac : callable, True, "2-point", "3-point" or None
+        Further arguments of `fun`, `jac`, `hess` and `hessp`.
+    method : str, optional
+        One of "gd", "cg", "bfgs", "l-bfgs", "l-bfgs-b", "newton", "newton-cg" and
+        "trust-ncg", free of case, hyphens and underscores. By default "l-bfgs-b" with
+        bounds; without, "bfgs" up to n = 300 and "l-bfgs" beyond. ``result.method``
+        tells which.
+    jac : callable, True, "2-point", "3-point", "cs" or None
         ``jac(x, *args)`` gives the gradient, shape (n,); True says that `fun` gives both.
-        By default it is approximated by forward differences ("2-point").
-    hess, hessp : optional
-        Not used by the methods there are; a warning says so.
-    bounds, constraints : optional
-        Not handled by the methods there are: an error, unless None or empty.
+        By default it is approximated by forward differences ("2-point"); "3-point" are
+        central ones, "cs" complex steps. The three Newton methods need it.
+    hess : callable, "2-point", "3-point", "cs" or None
+        ``hess(x, *args)`` gives the Hessian, shape (n, n): an array, a sparse matrix of
+        `scipy.sparse` or a `scipy.sparse.linalg.LinearOperator`; or it is approximated by
+        differences of the gradient, as it is by default ("2-point"), where only `jac` is
+        known. For "newton", "newton-cg" and "trust-ncg".
+    hessp : callable, optional
+        ``hessp(x, v, *args)`` gives the Hessian times v, shape (n,). `hess` is preferred.
+    bounds : sequence of (min, max), scipy.optimize.Bounds or ndarray, shape (n, 2)
+        None or an infinity leaves a side open, equal numbers fix a component. Nothing is
+        evaluated outside, differences included; x0 is moved inside, with a warning. For
+        "gd", "bfgs", "l-bfgs" and "l-bfgs-b".
+    constraints : optional
+        Not handled: an error, unless None or empty.
     tol : float, optional
         Sets the option `gtol`, where that is not given.
     callback : callable, optional
@@ -67,7 +87,8 @@ def minimize(
         For every method:
 
         gtol : float, default 1e-5
-            Success is ``norm(g) <= gtol``.
+            Success is ``norm(g) <= gtol``; with bounds, of ``P(x - g) - x``, where P
+            projects onto them.
         norm : float, default inf
             The order of that norm, as in `numpy.linalg.norm`.
         ftol : float, default 0 (off)
@@ -90,17 +111,27 @@ def minimize(
         eps, finite_diff_rel_step : float or array_like, shape (n,), optional
             Absolute or relative steps of the differences; by default
             ``eps**(1/2) * max(1, |x|)``, and ``eps**(1/3)`` of that for "3-point".
+        workers : int or map-like callable, optional
+            Evaluates the points of one difference formula side by side:
+            ``workers(fun, points)``, or so many processes (-1: one a core).
         disp : bool, default False
             Print how the run ended.
         return_all : bool, default False
             Keep the iterates as ``result.allvecs``.
         history : bool, default False
-            Keep f, gnorm, alpha, nfev and seconds per iterate as ``result.history``.
+            Keep f, gnorm, alpha, nfev, nhev and seconds per iterate as
+            ``result.history``.
 
         For "gd": ``step`` ("bb1", "bb2", "previous" or "unit"), the first trial step.
-        For "bfgs": ``hess_inv0``, array_like of shape (n, n), symmetric positive
-        definite. For "l-bfgs": ``maxcor``, the number of pairs, by default as many as
-        memory traffic allows (from 10 for large n to 60); ``corrected``, default True.
+        For "cg": ``beta`` ("hager-zhang" or "polak-ribiere"). For "bfgs": ``hess_inv0``,
+        array_like of shape (n, n), symmetric positive definite. For "l-bfgs" and
+        "l-bfgs-b": ``maxcor``, the number of pairs, by default as many as memory traffic
+        allows (from 10 for large n to 60; with bounds at most 20); ``corrected``,
+        default True. For "newton-cg": ``xtol``, which stops where
+        ``norm(x_{k+1} - x_k, 1) <= n * xtol`` and, given without `gtol`, takes the place
+        of that test; ``maxinner``, the limit on products an iteration;
+        ``preconditioned``, by L-BFGS with ``maxcor`` pairs. For "trust-ncg":
+        ``initial_trust_radius``, ``max_trust_radius``, ``eta`` and ``maxinner``.
 
     Returns
     -------
@@ -129,50 +160,92 @@ def minimize(
     References
     ----------
     Nocedal & Wright, *Numerical Optimization*, 2nd ed., 2006: algorithm 6.1 (BFGS),
-    algorithm 7.5 (L-BFGS), equations (3.4) and (3.6) (Armijo and Wolfe conditions).
+    algorithm 7.5 (L-BFGS), section 3.4 (Newton), algorithms 7.1 and 7.2 (Newton-CG),
+    section 5.2 (conjugate gradients), equations (3.4) and (3.6) (Armijo and Wolfe
+    conditions).
+
+    Byrd, Lu, Nocedal & Zhu, A limited memory algorithm for bound constrained
+    optimization, SIAM J. Sci. Comput. 16 (1995) 1190-1208.
     """
     x0 = start_point(x0)
-    objective = Objective(fun, jac)
-    row = _choose(method, x0.size)
-    _check_unused(row, hess, hessp, bounds, constraints)
+    args = as_args(args)
+    row = _choose(method, x0.size, bounds)
+    objective = Objective(fun, jac, hess, hessp)
+    box = _box(row, bounds, x0.size)
+    _check(row, objective, x0.size, constraints)
     if callback is not None and not callable(callback):
         raise TypeError(f"callback must be callable, got {callback!r}")
     if tol is not None:
         options = {"gtol": not_negative("tol", tol), **as_options(options)}
-    plan = plan_run(row, objective, x0.size, options)
+    plan = plan_run(row, objective, x0.size, options, bounded=box is not None)
+    x0 = in_dtype(x0, plan.dtype)
+    if box is not None:
+        box = in_precision(box, plan.dtype)
+        x0 = clip_start(x0, *box)
 
-    machine = Machine(plan.settings, in_dtype(x0, plan.dtype))
-    if plan.hess_inv0 is not None:
-        machine.give_inverse(plan.hess_inv0)
-    observer = Observer.of(callback, plan.common)
-    runnable = objective.bind(as_args(args), plan)
-    status = _STATUS[machine.run(runnable, observer)]
+    with pool(plan.common.workers) as parallel_map:
+        runnable = objective.bind(
+            args, plan, second=row.second_order, bounds=box, map=parallel_map
+        )
+        if row.second_order and objective.second == "hess":
+            # Before any work: is it one, and of what kind?
+            solved = isinstance(runnable.first_hessian(x0), Sparse)
+            if solved and row.second == "hess":
+                plan = plan_run(row, objective, x0.size, options, solved=True)
+        machine = Machine(plan.settings, x0, box)
+        if plan.hess_inv0 is not None:
+            machine.give_inverse(plan.hess_inv0)
+        observer = Observer.of(callback, plan.common)
+        status = _STATUS[machine.run(runnable, observer)]
     error = runnable.gradient_error if plan.differences else 0.0
     return _wrap(machine, plan, status, error, observer)
 
 
-def _choose(method: str | None, n: int) -> Method:
-    if method is None:
-        return METHODS["bfgs" if n <= BFGS_UP_TO else "l-bfgs"]
-    return find_method(method)
-
-
-def _check_unused(
-    row: Method, hess: Any, hessp: Any, bounds: Any, constraints: Any
-) -> None:
-    """Refuse what would change the answer; warn of what is merely not needed."""
+def _choose(method: str | None, n: int, bounds: Any) -> Method:
+    if method is not None:
+        return find_method(method)
     if bounds is not None:
-        raise ValueError(f"bounds are not handled by method {row.name!r}")
+        return METHODS["l-bfgs-b"]
+    return METHODS["bfgs" if n <= BFGS_UP_TO else "l-bfgs"]
+
+
+def _box(row: Method, bounds: Any, n: int) -> Sides | None:
+    """The bounds, if there are any; refused by methods that do not handle them."""
+    box = as_bounds(bounds, n)
+    if box is None or not any(np.isfinite(side).any() for side in box):
+        return None
+    if not row.bounds:
+        able = ", ".join(name for name, other in METHODS.items() if other.bounds)
+        raise ValueError(
+            f"bounds are not handled by method {row.name!r}, but by {able}"
+        )
+    return box
+
+
+def _check(row: Method, objective: Objective, n: int, constraints: Any) -> None:
+    """Refuse what would change the answer; warn of what is merely not needed."""
     if constraints is not None and (
         not isinstance(constraints, (tuple, list, dict)) or len(constraints) > 0
     ):
         raise ValueError(f"constraints are not handled by method {row.name!r}")
-    if hess is not None or hessp is not None:
-        name = "hess" if hess is not None else "hessp"
-        warn(
-            f"{name} is not used by method {row.name!r}",
-            RuntimeWarning,
-            stacklevel=stack_level(),
+    if not row.second_order:
+        if objective.given:
+            warn(
+                f"{objective.given} is not used by method {row.name!r}",
+                RuntimeWarning,
+                stacklevel=stack_level(),
+            )
+        return
+    if objective.mode in DIFFERENCES:
+        raise ValueError(
+            f"jac is required by method {row.name!r}: a callable, or True where fun "
+            "gives both"
+        )
+    by_differences = objective.second in (None, *DIFFERENCES)
+    if row.second == "hess" and by_differences and n > DIFFERENCES_UP_TO:
+        raise ValueError(
+            f"hess is required by method {row.name!r} beyond n = {DIFFERENCES_UP_TO}, "
+            f"got n = {n}; method 'newton-cg' needs products only"
         )
 
 
@@ -184,11 +257,13 @@ def _wrap(
     observer: Observer | None,
 ) -> OptimizeResult:
     x, f, g, gnorm = machine.result()
-    # A gradient that rounding hides is not small. Written so that NaN is no success.
+    # A gradient that rounding hides is not small, and a saddle is no minimum. Written so
+    # that NaN is no success.
     success = (
         gnorm <= plan.common.gtol
         and gradient_error <= plan.common.gtol
         and status is not Status.NONFINITE_START
+        and not machine.at_saddle
     )
     if status is Status.CONVERGED and not success:
         status = Status.ROUNDING
@@ -196,7 +271,7 @@ def _wrap(
         x=x,
         fun=f,
         jac=g,
-        hess_inv=_inverse_hessian(machine, plan.row),
+        hess_inv=_inverse_hessian(machine, plan),
         nit=machine.k,
         nfev=machine.nfev,
         njev=machine.njev,
@@ -213,9 +288,11 @@ def _wrap(
     return result
 
 
-def _inverse_hessian(machine: Machine, row: Method) -> Any:
-    if row.inverse is None:
+def _inverse_hessian(machine: Machine, plan: Plan) -> Any:
+    if plan.row.inverse is None:
         return None
-    if row.inverse == "dense":
-        return Deferred(machine.inverse)
-    return Deferred(lambda: InverseHessian(machine))
+    if plan.row.inverse == "operator":
+        return Deferred(lambda: InverseHessian(machine))
+    if plan.bounded:
+        return Deferred(lambda: InverseHessian(machine).todense())
+    return Deferred(machine.inverse)

@@ -11,7 +11,7 @@ from optlab.options import Common
 from optlab.result import OptimizeResult, Status
 from optlab_c.machine import Machine
 
-FIELDS = ("f", "gnorm", "alpha", "nfev", "seconds")
+FIELDS = ("f", "gnorm", "alpha", "nfev", "nhev", "seconds")
 
 
 class Observer:
@@ -44,6 +44,7 @@ class Observer:
                     machine.gnorm,
                     machine.alpha,
                     machine.nfev,
+                    machine.nhev,
                     perf_counter() - self.began,
                 )
             )

@@ -159,6 +159,18 @@ def option(default: Any, check: Check) -> Any:
     return field(default=default, metadata={"check": check})
 
 
+def workers(name: str, value: Any) -> Any:
+    """None for one after the other; a callable like `map`; or how many processes."""
+    if value is None or callable(value):
+        return value
+    number = integer(-1)(name, value)
+    if number == 0:
+        raise ValueError(
+            f"{name} must be -1 (all cores), at least 1, or like map, got {value!r}"
+        )
+    return None if number == 1 else number
+
+
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Group:
     """A group of options: every field is checked when it is made."""
@@ -183,6 +195,7 @@ class Common(Group):
     dtype: str | None = option(None, optional(one_of("float32", "float64")))
     eps: np.ndarray | None = option(None, optional(positive_array))
     finite_diff_rel_step: np.ndarray | None = option(None, optional(positive_array))
+    workers: Any = option(None, workers)
     disp: bool = option(False, flag)
     return_all: bool = option(False, flag)
     history: bool = option(False, flag)
@@ -361,6 +374,6 @@ def stack_level() -> int:
 # Options of SciPy's methods that have no counterpart here: they only warn.
 SCIPY_ONLY = frozenset(
     "adaptive bracket catol direc fatol initial_simplex iprint maxfev maxCGit mesg_num "
-    "minfev rescale rhobeg scale stepmx tol workers xatol xtol offset accuracy "
-    "initial_trust_radius max_trust_radius inexact subproblem_maxiter verbose".split()
+    "minfev rescale rhobeg scale stepmx tol xatol xtol offset accuracy "
+    "inexact subproblem_maxiter verbose".split()
 )

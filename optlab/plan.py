@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import dataclass
 from functools import lru_cache
-from typing import Any
+from typing import Any, NamedTuple
 from warnings import warn
 
 import numpy as np
@@ -31,6 +31,16 @@ from optlab_c.machine import Settings
 NOISE_ULPS = 100.0
 
 
+class Kind(NamedTuple):
+    """What of an objective, beside its size, decides about a plan."""
+
+    dtype: np.dtype | None
+    differences: bool
+    second: str | None
+    bounded: bool
+    solved: bool
+
+
 @dataclass(frozen=True, eq=False)
 class Plan:
     """Everything about a run but its start and its objective."""
@@ -39,6 +49,7 @@ class Plan:
     n: int
     dtype: np.dtype
     differences: bool  # the gradient is made of differences of f
+    bounded: bool
     common: Common
     settings: Settings
     hess_inv0: np.ndarray | None
@@ -59,18 +70,29 @@ def plan_run(
     objective: Objective,
     n: int,
     given: Mapping[str, Any] | None,
+    *,
     bounded: bool = False,
+    solved: bool = False,
 ) -> Plan:
-    """The plan for these options; errors name the option."""
+    """The plan for these options; errors name the option.
+
+    `bounded`: there are bounds; `solved`: the objective factorises its own Hessian.
+    """
     given = as_options(given)
-    differences = objective.mode in DIFFERENCES
+    kind = Kind(
+        dtype=objective.dtype,
+        differences=objective.mode in DIFFERENCES,
+        second=(objective.second or "2-point") if row.second_order else None,
+        bounded=bounded,
+        solved=solved,
+    )
     items = tuple(given.items())
     types = tuple(map(type, given.values()))
     plan = None
     with suppress(TypeError):  # an option that cannot be hashed: an array, or a mistake
-        plan = _cached(row, n, objective.dtype, differences, bounded, items, types)
+        plan = _cached(row, n, kind, items, types)
     if plan is None:
-        plan = _plan(row, n, objective.dtype, differences, bounded, dict(items))
+        plan = _plan(row, n, kind, dict(items))
     for name in plan.ignored:
         warn(
             f"option {name!r} has no meaning for method {row.name!r} and is ignored",
@@ -84,29 +106,32 @@ def plan_run(
 def _cached(
     row: Method,
     n: int,
-    dtype: np.dtype | None,
-    differences: bool,
-    bounded: bool,
+    kind: Kind,
     items: tuple[tuple[str, Any], ...],
     types: tuple[type, ...],  # 1, 1.0 and True are equal as keys, not all of them valid
 ) -> Plan:
-    return _plan(row, n, dtype, differences, bounded, dict(items))
+    return _plan(row, n, kind, dict(items))
 
 
-def default_maxcor(n: int) -> int:
-    """Pairs that L-BFGS keeps: all that help, as long as they stay in cache; or 10."""
-    enough = min(60, 5 * n)  # measured: more lower the evaluations no further
+def default_maxcor(n: int, bounded: bool = False) -> int:
+    """Pairs that L-BFGS keeps: all that help, as long as they stay in cache; or 10.
+
+    With bounds, systems of that size are factorised at every step.
+    """
+    enough = min(20 if bounded else 60, 5 * n)  # measured: more help no further
     return min(enough, max(10, 20_000 // n))
 
 
-def _plan(
-    row: Method,
-    n: int,
-    wanted: np.dtype | None,
-    differences: bool,
-    bounded: bool,
-    given: dict[str, Any],
-) -> Plan:
+def _hessian_error(second: str | None, eps: float) -> float:
+    """What is left of a zero curvature by rounding, relative to the Hessian's norm."""
+    return {"2-point": 100 * eps ** (1 / 2), "3-point": 100 * eps ** (2 / 3)}.get(
+        second or "", 10 * eps
+    )
+
+
+def _plan(row: Method, n: int, kind: Kind, given: dict[str, Any]) -> Plan:
+    wanted, bounded = kind.dtype, kind.bounded
+    by_xtol = given.get("xtol") is not None and "gtol" not in given
     search_row = find_line_search(given.pop("line_search", row.line_search))
     if search_row.name == row.line_search:
         given = {**row.defaults, **given}
@@ -115,6 +140,7 @@ def _plan(
     assert isinstance(common, Common)
     assert isinstance(search, LineSearch)
     values = {name: v for group in own for name, v in vars(group).items()}
+    trust = TrustRegion in row.options
     hess_inv0 = values.get("hess_inv0")
     for name in ("eps", "finite_diff_rel_step"):
         steps = getattr(common, name)
@@ -122,16 +148,17 @@ def _plan(
             raise ValueError(f"{name} must have 1 or {n} components, got {steps.size}")
     if hess_inv0 is not None and hess_inv0.shape != (n, n):
         raise ValueError(f"hess_inv0 must have shape {(n, n)}, got {hess_inv0.shape}")
+    if hess_inv0 is not None and bounded:
+        raise ValueError("hess_inv0 is not handled together with bounds")
     if wanted is not None and common.dtype not in (None, wanted.name):
         raise ValueError(f"dtype must be {wanted.name!r} for this fun")
     dtype = wanted or np.dtype(common.dtype or np.float64)
 
-    opt_trust = TrustRegion in row.options
     settings = Settings(
         direction=row.bounded if bounded else row.direction,
         line_search=search_row.name,
         dtype=dtype,
-        gtol=common.gtol,
+        gtol=0.0 if by_xtol and "xtol" in values else common.gtol,
         ftol=common.ftol,
         xrtol=common.xrtol,
         xtol=values.get("xtol") or 0.0,
@@ -140,21 +167,21 @@ def _plan(
         norm=common.norm,
         first_step=common.first_step or 0.0,
         step_rule=values.get("step", "unit"),
-        maxcor=values.get("maxcor") or default_maxcor(n),
+        maxcor=values.get("maxcor") or default_maxcor(n, bounded),
         corrected=values.get("corrected", bounded),
         bounded=bounded,
         beta=values.get("beta", "hager-zhang"),
-        solved=False,
+        solved=kind.solved,
         preconditioned=values.get("preconditioned", False),
-        trust=opt_trust,
+        trust=trust,
         maxinner=values.get("maxinner") or max(20, min(2 * n, 500)),
         radius=values.get("initial_trust_radius") or 0.0,
         radius_max=values.get("max_trust_radius", math.inf),
-        hessian_error=10 * float(np.finfo(dtype).eps),
+        hessian_error=_hessian_error(kind.second, float(np.finfo(dtype).eps)),
         noise=NOISE_ULPS * float(np.finfo(dtype).eps),
-        values_first=differences,
+        values_first=kind.differences,
         maxls=search.maxls,
-        c1=values["eta"] if opt_trust else getattr(search, "c1", 1e-4),
+        c1=values["eta"] if trust else getattr(search, "c1", 1e-4),
         c2=getattr(search, "c2", 0.9),
         strong=getattr(search, "strong", False),
         step_length=getattr(search, "step_length", 1.0),
@@ -164,4 +191,6 @@ def _plan(
         theta=getattr(search, "theta", 0.5),
         gamma=getattr(search, "shrinkage", 0.66),
     )
-    return Plan(row, n, dtype, differences, common, settings, hess_inv0, ignored)
+    return Plan(
+        row, n, dtype, kind.differences, bounded, common, settings, hess_inv0, ignored
+    )

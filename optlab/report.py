@@ -23,7 +23,8 @@ def explain(
     gtol = plan.common.gtol
     met = "which meets" if gnorm <= gtol else "which does not meet"
     parts = [status.sentence, _evidence(status, f, machine)]
-    parts.append(f"The gradient's norm is {gnorm:.3g}, {met} gtol = {gtol:g}.")
+    gradient = "projected gradient" if plan.bounded else "gradient"
+    parts.append(f"The {gradient}'s norm is {gnorm:.3g}, {met} gtol = {gtol:g}.")
     if gradient_error > gtol:
         parts.append(
             f"It is made of differences, in which the rounding of f may hide slopes of "
@@ -36,6 +37,8 @@ def _evidence(status: Status, result_f: float, machine: Machine) -> str:
     """What the probes on both sides of the last iterate have shown."""
     if machine.f > result_f and status is Status.LINE_SEARCH:
         return f"The last iterate had f = {machine.f:.6g}: the iterates diverge."
+    if status is Status.SADDLE:
+        return f"The lowest curvature seen is {machine.curvature:.3g}."
     probes = machine.probes()
     if probes is None:
         return ""

@@ -77,7 +77,8 @@ class OptimizeResult(optimize.OptimizeResult):  # type: ignore[misc]  # no types
     method : str
         The method that ran.
     history : dict of ndarray
-        With the option `history`: per iterate `f`, `gnorm`, `alpha`, `nfev`, `seconds`.
+        With the option `history`: per iterate `f`, `gnorm`, `alpha`, `nfev`, `nhev`
+        and `seconds`.
     allvecs : list of ndarray
         With the option `return_all`: the iterates.
     """
@@ -158,6 +159,8 @@ class OptimizeResult(optimize.OptimizeResult):  # type: ignore[misc]  # no types
         counts = (
             f"{self.nit} iterations, {self.nfev} evaluations of f, {self.njev} of g"
         )
+        if self.nhev:
+            counts += f", {self.nhev} of the Hessian"
         return f"{self.method}: {self.message}\n  f = {self.fun:.10g} after {counts}."
 
 

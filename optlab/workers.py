@@ -4,26 +4,12 @@ from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from typing import Any
 
-from optlab.options import integer
-
 Map = Callable[[Callable[[Any], Any], Iterable[Any]], Iterable[Any]]
-
-
-def workers(name: str, value: Any) -> Map | int | None:
-    """None for one after the other; a callable like `map`; or how many processes."""
-    if value is None or callable(value):
-        return value  # type: ignore[no-any-return]  # nothing tells what it takes
-    number = integer(-1)(name, value)
-    if number == 0:
-        raise ValueError(
-            f"{name} must be -1 (all cores), at least 1, or like map, got {value!r}"
-        )
-    return None if number == 1 else number
 
 
 @contextmanager
 def pool(given: Map | int | None) -> Iterator[Map | None]:
-    """The map of what `workers` made of an argument; its processes end with the block.
+    """The map that the option `workers` stands for; its processes end with the block.
 
     Examples
     --------

@@ -10,6 +10,7 @@ cdef class PythonObjective:
 
     cdef optlab_objective c
     cdef loop_counts* counts
+    cdef int64_t early_nhev  # calls before there was anywhere to count
     cdef readonly object fun, jac, hess, hessp
     cdef readonly BaseException error
     cdef tuple args
@@ -34,6 +35,7 @@ cdef class PythonObjective:
     cdef tuple alone(self, int want, object x, const void* v, int64_t rows)
     cdef bint untouched(self) noexcept
     cdef void count(self, int64_t nfev, int64_t njev, int64_t nhev) noexcept
+    cdef int follow(self, loop_counts* counts) except -1
     cdef object call(self, object function, const void* x)
     cdef object answers(self, object function, object points)
     cdef int take_vector(self, object v, void* out, str name) except -1

@@ -398,6 +398,20 @@ cdef class PythonObjective:
             self.counts.nfev += nfev
             self.counts.njev += njev
             self.counts.nhev += nhev
+        else:
+            self.early_nhev += nhev
+
+    cdef int follow(self, loop_counts* counts) except -1:
+        """Count there from now on, with what was called early."""
+        counts.nhev += self.early_nhev
+        self.early_nhev = 0
+        self.counts = counts
+        return 0
+
+    def first_hessian(self, x):
+        """The Hessian at x, which is kept for the run that begins there."""
+        cdef cnp.ndarray at = self.given(x, "x")
+        return self.hess_at(cnp.PyArray_DATA(at))
 
     cdef object call(self, object function, const void* x):
         if self.args:

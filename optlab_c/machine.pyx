@@ -293,7 +293,7 @@ cdef class Machine:
             raise RuntimeError("tell what was asked before you run")
         if isinstance(objective, PythonObjective):
             python = objective
-            python.counts = &self.run_.counts
+            python.follow(&self.run_.counts)
             self.run_.objective = &python.c
             status = loop_run(&self.run_)
             if status != OPTLAB_ABORTED and loop_complete_result(&self.run_) != 0:
@@ -379,6 +379,11 @@ cdef class Machine:
         False where the method knows no second derivatives.
         """
         return descent_doubt(&self.m) != 0
+
+    @property
+    def curvature(self):
+        """The lowest curvature seen at the current iterate; 0 where none is negative."""
+        return self.m.st.direction.curvature
 
     @property
     def at_saddle(self):

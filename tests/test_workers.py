@@ -6,7 +6,8 @@ from concurrent.futures import ThreadPoolExecutor
 import numpy as np
 import pytest
 
-from optlab.workers import pool, workers
+from optlab.options import workers
+from optlab.workers import pool
 from optlab_c.callables import PythonObjective
 from tests.support import same_bits
 
