@@ -34,6 +34,8 @@ class Method:
     options : tuple of Group
         The method's own options.
     summary : str
+    second_order : bool
+        Whether it has a use for `hess` and `hessp`.
     """
 
     name: str
@@ -42,6 +44,7 @@ class Method:
     inverse: str | None
     options: tuple[type[opt.Group], ...]
     summary: str
+    second_order: bool = False
 
 
 LINE_SEARCHES = {
