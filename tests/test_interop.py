@@ -1,8 +1,11 @@
 """Where other libraries take a solver from their users."""
 
 import copy
+import inspect
 import pickle
+import re
 import warnings
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -12,7 +15,7 @@ from sklearn.gaussian_process import GaussianProcessClassifier, GaussianProcessR
 from sklearn.gaussian_process.kernels import RBF, ConstantKernel, WhiteKernel
 
 import optlab
-from optlab import interop, minimize, scipy_method, sklearn_optimizer
+from optlab import Status, interop, minimize, scipy_method, sklearn_optimizer
 from optlab.methods import METHODS
 from tests.functions import Counted, rosenbrock
 from tests.support import same_bits
@@ -212,3 +215,28 @@ def test_the_optimizer_of_a_gaussian_process_answers_in_pairs(monkeypatch):
     np.testing.assert_allclose(x, 1, atol=1e-7)
     assert f == ROSENBROCK.value(x)
     assert asked["bounds"] is bounds
+
+
+class TestThePageOfDifferences:
+    PAGE = (Path(__file__).parent.parent / "docs" / "from_scipy.rst").read_text("utf-8")
+
+    @pytest.mark.parametrize(
+        "method", ["BFGS", "L-BFGS-B", "CG", "Newton-CG", "trust-ncg"]
+    )
+    def test_it_has_every_option_that_scipy_documents(self, method):
+        text = optimize.show_options("minimize", method, disp=False)
+        names = re.findall(r"^(\w+) : ", text, re.MULTILINE)
+        assert "gtol" in names or "xtol" in names
+        rows = re.findall(r"^    \* - (.*)$", self.PAGE, re.MULTILINE)
+        assert [name for name in names if f"``{name}``" not in " ".join(rows)] == []
+        assert f'``"{method}"``' in rows
+
+    def test_it_has_every_argument_and_field(self):
+        arguments = inspect.signature(optimize.minimize).parameters
+        text = inspect.cleandoc(optimize.OptimizeResult.__doc__)
+        fields = re.findall(r"^([\w, ]+) : ", text, re.MULTILINE)
+        for name in [*arguments, *", ".join(fields).split(", ")]:
+            assert f"``{name}``" in self.PAGE
+
+    def test_it_has_every_status(self):
+        assert [s.name for s in Status if f"``{s.name}``" not in self.PAGE] == []
