@@ -249,7 +249,7 @@ def fmin_l_bfgs_b(
     approx_grad: bool = False,
     bounds: Any = None,
     m: int | None = None,
-    factr: float = 0.0,
+    factr: float = 1e7,
     pgtol: float = 1e-5,
     epsilon: Any = None,
     iprint: Any = None,
@@ -278,9 +278,9 @@ def fmin_l_bfgs_b(
         None or infinity where there is no bound.
     m : int, optional
         The number of pairs kept: the option `maxcor`.
-    factr : float, default 0 (off)
+    factr : float, default 1e7
         Stop when ``f_k - f_{k+1} <= factr * eps * max(|f_k|, |f_{k+1}|, 1)``, where eps is
-        2.2e-16. (SciPy's default is 1e7.)
+        2.2e-16. 0 turns it off. `optlab.minimize` has no such test by default.
     pgtol : float, default 1e-5
         Success is ``max(|proj g_i|) <= pgtol``: the option `gtol`.
     epsilon : float or array_like, shape (n,), optional
