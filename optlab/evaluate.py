@@ -4,14 +4,17 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+from scipy.optimize import HessianUpdateStrategy
 
-from optlab_c.callables import PythonObjective
+from optlab.hessian import Hessian
+from optlab.workers import Map
+from optlab_c.callables import HV, H, PythonObjective, provides
 from optlab_c.machine import DTYPES, all_finite, objective_dtype
 
 if TYPE_CHECKING:
     from optlab.plan import Plan
 
-DIFFERENCES = ("2-point", "3-point")
+DIFFERENCES = ("2-point", "3-point", "cs")
 
 
 def start_point(x0: Any, name: str = "x0") -> np.ndarray:
@@ -74,24 +77,43 @@ def _is_compiled(fun: Any, jac: Any) -> bool:
     return jac is True and hasattr(fun, "__optlab_objective__")
 
 
+def _scheme(name: str, value: str) -> str:
+    """A difference scheme, a ValueError naming the argument where it is none."""
+    if value not in DIFFERENCES:
+        raise ValueError(f"{name} must be one of {DIFFERENCES}, got {value!r}")
+    return value
+
+
 class Objective:
-    """What `fun` and `jac` come to: how f and g are had, and with which dtype.
+    """What `fun`, `jac`, `hess` and `hessp` come to: how f, g and H are had.
+
+    Where both `hess` and `hessp` are given, `hess` is used, as in SciPy.
 
     Attributes
     ----------
     mode : str
-        "compiled", "joint" (one call gives f and g), "separate", "2-point" or "3-point".
+        Where the gradient is from: "compiled", "joint" (one call gives f and g),
+        "separate", "2-point", "3-point" or "cs".
+    second : str or None
+        Where the Hessian is from: "hess", "hessp", "2-point", "3-point", "cs" (differences
+        of the gradient) or "compiled"; None if nothing was said, so that it will be
+        "2-point" where it is needed.
     dtype : numpy.dtype or None
         The dtype that the objective asks for, if it does.
     """
 
-    __slots__ = ("capsule", "dtype", "fun", "jac", "mode")
+    __slots__ = ("capsule", "dtype", "fun", "hess", "hessp", "jac", "mode", "second")
 
-    def __init__(self, fun: Any, jac: Any) -> None:
+    hess: Callable[..., Any] | None
+    hessp: Callable[..., Any] | None
+    second: str | None
+
+    def __init__(self, fun: Any, jac: Any, hess: Any = None, hessp: Any = None) -> None:
         self.fun = fun
         self.jac: Callable[..., Any] | None = None
         self.capsule: object | None = None
         self.dtype: np.dtype | None = None
+        self._take_second(hess, hessp)
         if isinstance(jac, (bool, np.bool_)):  # SciPy documents False as None
             jac = True if jac else None
         if jac is None or (jac is True and not callable(fun)) or _is_compiled(fun, jac):
@@ -101,22 +123,47 @@ class Objective:
         elif callable(jac):
             self.mode, self.jac = "separate", jac
         elif isinstance(jac, str):
-            if jac not in DIFFERENCES:
-                raise ValueError(f"jac must be one of {DIFFERENCES}, got {jac!r}")
-            self.mode = jac
+            self.mode = _scheme("jac", jac)
         else:
             raise TypeError(
                 f"jac must be callable, True, None or one of {DIFFERENCES}, got {jac!r}"
             )
         if self.mode != "compiled" and not callable(self.fun):
             raise TypeError(f"fun must be callable, got {type(fun).__name__}")
+        if self.second == "cs" and self.mode in DIFFERENCES:
+            raise ValueError(
+                "hess='cs' needs the gradient: jac must be callable or True"
+            )
+
+    def _take_second(self, hess: Any, hessp: Any) -> None:
+        """What is said of the Hessian."""
+        self.second = self.hess = self.hessp = None
+        if hessp is not None and not callable(hessp):
+            raise TypeError(f"hessp must be callable, got {hessp!r}")
+        if isinstance(hess, HessianUpdateStrategy):
+            raise TypeError(
+                "hess must give second derivatives, got the quasi-Newton update "
+                f"{type(hess).__name__}: choose method='bfgs' or 'l-bfgs' instead"
+            )
+        if isinstance(hess, str):
+            self.second = _scheme("hess", hess)
+        elif callable(hess):
+            self.second, self.hess = "hess", hess
+        elif hess is not None:
+            raise TypeError(
+                f"hess must be callable, None or one of {DIFFERENCES}, got {hess!r}"
+            )
+        elif hessp is not None:
+            self.second, self.hessp = "hessp", hessp
 
     def _take_object(self, fun: Any) -> None:
-        """An objective object brings its gradient along; a function does not."""
+        """An objective object brings its derivatives along; a function does not."""
         capsule = getattr(fun, "__optlab_objective__", None)
         if capsule is not None:
             self.mode, self.capsule = "compiled", capsule
             self.dtype = objective_dtype(capsule)
+            if self.second is None and provides(capsule) & (HV | H):
+                self.second = "compiled"
         elif (both := getattr(fun, "fun_and_grad", None)) is not None:
             self.mode, self.fun = "joint", both
             wanted = getattr(fun, "dtype", None)
@@ -124,24 +171,61 @@ class Objective:
                 self.dtype = np.dtype(wanted)
                 if self.dtype not in DTYPES:
                     raise TypeError(f"fun.dtype must be one of {DTYPES}, got {wanted}")
+            if self.second is None:
+                self._take_second(
+                    getattr(fun, "hess", None), getattr(fun, "hessp", None)
+                )
         else:
             self.mode = "2-point"
 
-    def bind(self, args: tuple[Any, ...], plan: "Plan") -> Any:
-        """What `Machine.run` takes, for the plan of a run."""
+    def bind(
+        self,
+        args: tuple[Any, ...],
+        plan: "Plan",
+        *,
+        second: bool = False,
+        bounds: tuple[np.ndarray, np.ndarray] | None = None,
+        map: Map | None = None,
+    ) -> Any:
+        """What `Machine.run` takes, for the plan of a run.
+
+        `second` tells that Hessians or their products will be asked for, `bounds` where
+        differences have to stay (numbers of the plan's dtype), `map` what evaluates
+        their points.
+
+        A compiled objective remains compiled unless its Hessian has to come from Python,
+        and the gradient with it.
+        """
+        mode, fun, source = self.mode, self.fun, None
         if self.capsule is not None:
             if args:
                 raise ValueError("args must be empty for a compiled fun")
-            return self.capsule
+            if not second or self.second == "compiled":
+                return self.capsule
+            mode, fun = "joint", getattr(fun, "fun_and_grad", None)
+            if fun is None:
+                raise TypeError(
+                    "fun must have a method fun_and_grad, or a compiled Hessian, where "
+                    "second derivatives are wanted"
+                )
+        hess: Hessian | None = None
+        if second:
+            source = self.second or "2-point"
+            hess = None if self.hess is None else Hessian(self.hess, plan.n)
         return PythonObjective(
-            self.mode,
-            self.fun,
+            mode,
+            fun,
             self.jac,
             args,
             plan.n,
             DTYPES.index(plan.dtype),
             plan.common.finite_diff_rel_step,
             plan.common.eps,
+            second=source,
+            hess=hess,
+            hessp=self.hessp,
+            bounds=bounds,
+            map=map,
         )
 
 

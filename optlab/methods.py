@@ -4,7 +4,9 @@ Whoever adds a method or a search adds its row here; validation, documentation, 
 `python -m optlab compare` and the benchmarks are parametrised over these tables.
 """
 
-from dataclasses import dataclass, fields
+from collections.abc import Mapping
+from dataclasses import dataclass, field, fields
+from typing import Any
 
 from optlab import options as opt
 
@@ -34,8 +36,12 @@ class Method:
     options : tuple of Group
         The method's own options.
     summary : str
-    second_order : bool
-        Whether it has a use for `hess` and `hessp`.
+    bounded : str or None
+        The direction that takes the place of `direction` with bounds.
+    second : {"hess", "hessp", None}
+        The second derivatives it needs: a matrix, or products.
+    defaults : mapping
+        Options of its line search that have other defaults here.
     """
 
     name: str
@@ -44,7 +50,19 @@ class Method:
     inverse: str | None
     options: tuple[type[opt.Group], ...]
     summary: str
-    second_order: bool = False
+    bounded: str | None = None
+    second: str | None = None
+    defaults: Mapping[str, Any] = field(default_factory=dict)
+
+    @property
+    def bounds(self) -> bool:
+        """Whether it handles bounds."""
+        return self.bounded is not None
+
+    @property
+    def second_order(self) -> bool:
+        """Whether it uses second derivatives."""
+        return self.second is not None
 
 
 LINE_SEARCHES = {
@@ -76,6 +94,16 @@ METHODS = {
             None,
             (opt.Steepest,),
             "gradient descent, with Barzilai-Borwein steps by default",
+            bounded="steepest",
+        ),
+        Method(
+            "cg",
+            "cg",
+            "wolfe",
+            None,
+            (opt.CG,),
+            "nonlinear conjugate gradients; little memory",
+            defaults={"c2": 0.1, "strong": True},
         ),
         Method(
             "bfgs",
@@ -84,6 +112,7 @@ METHODS = {
             "dense",
             (opt.BFGS,),
             "BFGS with its first matrix rescaled at every step; n up to a few thousand",
+            bounded="l-bfgs-b",
         ),
         Method(
             "l-bfgs",
@@ -92,6 +121,44 @@ METHODS = {
             "operator",
             (opt.LBFGS,),
             "limited-memory BFGS; any n",
+            bounded="l-bfgs-b",
+        ),
+        Method(
+            "l-bfgs-b",
+            "l-bfgs",
+            "wolfe",
+            "operator",
+            (opt.LBFGS,),
+            "the same by SciPy's name, known for its bounds",
+            bounded="l-bfgs-b",
+        ),
+        Method(
+            "newton",
+            "newton",
+            "wolfe",
+            None,
+            (),
+            "Newton's method, with a dense or sparse Hessian",
+            second="hess",
+        ),
+        Method(
+            "newton-cg",
+            "newton-cg",
+            "wolfe",
+            None,
+            (opt.NewtonCG,),
+            "truncated Newton, with Hessian products; any n",
+            second="hessp",
+        ),
+        Method(
+            "trust-ncg",
+            "newton-cg",
+            "wolfe",
+            None,
+            (opt.TrustRegion,),
+            "the same within a trust region",
+            defaults={"maxls": 3},
+            second="hessp",
         ),
     )
 }

@@ -211,6 +211,42 @@ class LBFGS(Group):
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
+class CG(Group):
+    """Conjugate gradients: how the new gradient and the last direction are combined."""
+
+    beta: str = option("hager-zhang", one_of("hager-zhang", "polak-ribiere"))
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class NewtonCG(Group):
+    """Newton-CG: how its system is solved, and SciPy's test on the step."""
+
+    xtol: float | None = option(None, optional(not_negative))
+    maxinner: int | None = option(None, optional(integer(1)))
+    preconditioned: bool = option(False, flag)
+    maxcor: int | None = option(None, optional(integer(1, 10_000)))
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class TrustRegion(Group):
+    """How far a step may go, and how much of the promised decrease it must keep."""
+
+    initial_trust_radius: float | None = option(None, optional(positive))
+    max_trust_radius: float = option(math.inf, not_negative)
+    eta: float = option(0.15, real)
+    maxinner: int | None = option(None, optional(integer(1)))
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        if not 0 <= self.eta < 0.25:
+            raise ValueError(f"eta must be in [0, 0.25), got {self.eta}")
+        if not self.max_trust_radius > 0:
+            raise ValueError("max_trust_radius must be positive")
+        if (self.initial_trust_radius or 0) >= self.max_trust_radius:
+            raise ValueError("initial_trust_radius must be less than max_trust_radius")
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
 class LineSearch(Group):
     """What every line search takes."""
 
@@ -239,8 +275,8 @@ class Nonmonotone(Armijo):
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
-class Wolfe(LineSearch):
-    """Sufficient decrease and curvature."""
+class WolfeConstants(LineSearch):
+    """What every search for the Wolfe conditions takes."""
 
     c1: float = option(1e-4, fraction)
     c2: float = option(0.9, fraction)
@@ -252,14 +288,21 @@ class Wolfe(LineSearch):
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
-class StrongWolfe(Wolfe):
+class Wolfe(WolfeConstants):
+    """Sufficient decrease and curvature, from one side or, `strong`, from both."""
+
+    strong: bool = option(False, flag)
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class StrongWolfe(WolfeConstants):
     """Both, with the curvature condition on both sides."""
 
     xtol: float = option(1e-14, not_negative)
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
-class HagerZhang(Wolfe):
+class HagerZhang(WolfeConstants):
     """The constants of CG_DESCENT (Hager & Zhang 2006, section 5)."""
 
     maxls: int = option(50, integer(1, INT_MAX))

@@ -3,6 +3,7 @@
 Plans are cached: the thousandth run with the same options pays for a look-up only.
 """
 
+import math
 from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import dataclass
@@ -15,7 +16,15 @@ from scipy.optimize import OptimizeWarning
 
 from optlab.evaluate import DIFFERENCES, Objective
 from optlab.methods import Method, find_line_search, known_options
-from optlab.options import NO_LIMIT, Common, Group, LineSearch, split, stack_level
+from optlab.options import (
+    NO_LIMIT,
+    Common,
+    Group,
+    LineSearch,
+    TrustRegion,
+    split,
+    stack_level,
+)
 from optlab_c.machine import Settings
 
 # f is taken as resolved to this many units in its last place, until it proves noisier.
@@ -46,7 +55,11 @@ def as_options(given: Any) -> Mapping[str, Any]:
 
 
 def plan_run(
-    row: Method, objective: Objective, n: int, given: Mapping[str, Any] | None
+    row: Method,
+    objective: Objective,
+    n: int,
+    given: Mapping[str, Any] | None,
+    bounded: bool = False,
 ) -> Plan:
     """The plan for these options; errors name the option."""
     given = as_options(given)
@@ -55,9 +68,9 @@ def plan_run(
     types = tuple(map(type, given.values()))
     plan = None
     with suppress(TypeError):  # an option that cannot be hashed: an array, or a mistake
-        plan = _cached(row, n, objective.dtype, differences, items, types)
+        plan = _cached(row, n, objective.dtype, differences, bounded, items, types)
     if plan is None:
-        plan = _plan(row, n, objective.dtype, differences, dict(items))
+        plan = _plan(row, n, objective.dtype, differences, bounded, dict(items))
     for name in plan.ignored:
         warn(
             f"option {name!r} has no meaning for method {row.name!r} and is ignored",
@@ -73,10 +86,11 @@ def _cached(
     n: int,
     dtype: np.dtype | None,
     differences: bool,
+    bounded: bool,
     items: tuple[tuple[str, Any], ...],
     types: tuple[type, ...],  # 1, 1.0 and True are equal as keys, not all of them valid
 ) -> Plan:
-    return _plan(row, n, dtype, differences, dict(items))
+    return _plan(row, n, dtype, differences, bounded, dict(items))
 
 
 def default_maxcor(n: int) -> int:
@@ -90,9 +104,12 @@ def _plan(
     n: int,
     wanted: np.dtype | None,
     differences: bool,
+    bounded: bool,
     given: dict[str, Any],
 ) -> Plan:
     search_row = find_line_search(given.pop("line_search", row.line_search))
+    if search_row.name == row.line_search:
+        given = {**row.defaults, **given}
     groups: tuple[type[Group], ...] = (Common, search_row.options, *row.options)
     (common, search, *own), ignored = split(given, groups, known_options())
     assert isinstance(common, Common)
@@ -109,25 +126,37 @@ def _plan(
         raise ValueError(f"dtype must be {wanted.name!r} for this fun")
     dtype = wanted or np.dtype(common.dtype or np.float64)
 
+    opt_trust = TrustRegion in row.options
     settings = Settings(
-        direction=row.direction,
+        direction=row.bounded if bounded else row.direction,
         line_search=search_row.name,
         dtype=dtype,
         gtol=common.gtol,
         ftol=common.ftol,
         xrtol=common.xrtol,
+        xtol=values.get("xtol") or 0.0,
         maxiter=max(15_000, 200 * n) if common.maxiter is None else common.maxiter,
         maxfun=NO_LIMIT if common.maxfun is None else common.maxfun,
         norm=common.norm,
         first_step=common.first_step or 0.0,
         step_rule=values.get("step", "unit"),
         maxcor=values.get("maxcor") or default_maxcor(n),
-        corrected=values.get("corrected", False),
+        corrected=values.get("corrected", bounded),
+        bounded=bounded,
+        beta=values.get("beta", "hager-zhang"),
+        solved=False,
+        preconditioned=values.get("preconditioned", False),
+        trust=opt_trust,
+        maxinner=values.get("maxinner") or max(20, min(2 * n, 500)),
+        radius=values.get("initial_trust_radius") or 0.0,
+        radius_max=values.get("max_trust_radius", math.inf),
+        hessian_error=10 * float(np.finfo(dtype).eps),
         noise=NOISE_ULPS * float(np.finfo(dtype).eps),
         values_first=differences,
         maxls=search.maxls,
-        c1=getattr(search, "c1", 1e-4),
+        c1=values["eta"] if opt_trust else getattr(search, "c1", 1e-4),
         c2=getattr(search, "c2", 0.9),
+        strong=getattr(search, "strong", False),
         step_length=getattr(search, "step_length", 1.0),
         tol=getattr(search, "slope_tol", getattr(search, "xtol", 0.0)),
         eta=getattr(search, "eta", 0.0),

@@ -40,6 +40,7 @@ class Status(IntEnum):
     ROUNDING = 8, "Rounding errors hide any further progress."
     WRONG_GRADIENT = 9, "The gradient does not agree with f."
     DISCONTINUITY = 10, "f is not smooth here."
+    SADDLE = 11, "The Hessian shows a saddle, yet no step from it lowers f."
     CALLBACK = 99, "The callback raised StopIteration."
 
 

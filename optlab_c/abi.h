@@ -30,6 +30,7 @@ typedef enum {
     OPTLAB_ROUNDING = 8, /* neither f nor its slope can be resolved any further */
     OPTLAB_WRONG_GRADIENT = 9,
     OPTLAB_DISCONTINUITY = 10, /* f jumps, or its slope does */
+    OPTLAB_SADDLE = 11, /* curvature is negative, yet no step along it lowers f */
     OPTLAB_CALLBACK = 99, /* the observer asked to stop */
     OPTLAB_ABORTED = 100  /* the objective or the observer failed */
 } optlab_status;

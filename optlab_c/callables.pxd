@@ -1,6 +1,7 @@
+cimport numpy as cnp
 from libc.stdint cimport int64_t
 
-from optlab_c.abi cimport optlab_objective
+from optlab_c.abi cimport optlab_objective, optlab_point
 from optlab_c.core cimport loop_counts
 
 
@@ -9,24 +10,55 @@ cdef class PythonObjective:
 
     cdef optlab_objective c
     cdef loop_counts* counts
-    cdef readonly object fun, jac
+    cdef readonly object fun, jac, hess, hessp
     cdef readonly BaseException error
     cdef tuple args
+    cdef object map
     cdef object array  # the x last handed out, used again if nobody kept it
+    cdef object hess_answer, hess_x  # the Hessian last made, and where
     cdef readonly double gradient_error  # what rounding of f may do to differences
     cdef bint wide
-    cdef int mode, typenum
+    cdef int mode, second, typenum
+    cdef object dtype
     cdef int64_t n
+    cdef double step, second_step  # of the differences, relative to x
     cdef const double[::1] steps
     cdef const double[::1] absolute_steps
+    cdef object lower, upper
+    cdef const double[::1] low, high  # the same, for loops
+    cdef double[:, ::1] offsets, values  # of f's differences: two for each component
 
-    cdef int evaluate(self, int want, const void* x, double* f, void* g) except -1
+    cdef cnp.ndarray copy(self, const void* x)
     cdef object vector(self, const void* x)
+    cdef cnp.ndarray given(self, object x, str name)
+    cdef tuple alone(self, int want, object x, const void* v, int64_t rows)
     cdef bint untouched(self) noexcept
+    cdef void count(self, int64_t nfev, int64_t njev, int64_t nhev) noexcept
     cdef object call(self, object function, const void* x)
-    cdef int take_gradient(self, object g, void* out) except -1
+    cdef object answers(self, object function, object points)
+    cdef int take_vector(self, object v, void* out, str name) except -1
+    cdef int evaluate(self, int want, optlab_point* point) except -1
+    cdef int evaluate_first(self, int want, optlab_point* point) except -1
+    cdef int evaluate_second(self, int want, optlab_point* point) except -1
+    cdef object hess_at(self, const void* x)
+    cdef object times(self, optlab_point* point)
+    cdef object dense(self, optlab_point* point)
+    cdef int take_matrix(self, object matrix, void* out) except -1
+    cdef object hessian_differences(self, optlab_point* point, list V)
+    cdef double stride(self, object x, const double[::1] v) except? -1.0
+    cdef object difference_gradients(self, object x, object g, list V, bint central)
+    cdef object gradients(self, list points)
+    cdef object complex_gradients(self, object x, list V)
     cdef double get(self, const void* x, int64_t i) noexcept
-    cdef double probe(self, const void* x, int64_t i, double value) except? -1.0
-    cdef double spacing(self, double xi, int64_t i) noexcept
+    cdef double wish(self, double xi, int64_t i) noexcept
+    cdef double length(self, double xi, double wish, double relative) noexcept
+    cdef double rounded(self, double value) noexcept
+    cdef double spacing(self, double xi, double wish, double relative) noexcept
+    cdef double inside(self, double value, int64_t i) noexcept
+    cdef void place(self, double xi, int64_t i, bint central) noexcept
+    cdef double probe(self, const void* x, int64_t i, double offset) except? -1.0
+    cdef void move(self, object array, int64_t i, double offset) noexcept
+    cdef int probe_all(self, const void* x) except -1
     cdef int differences(self, const void* x, double f, void* g) except -1
     cdef bint difference(self, const void* x, double f, void* g) except -1
+    cdef int complex_differences(self, const void* x, void* g) except -1

@@ -1,14 +1,46 @@
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Iterator
 from typing import Any, final
 
+import numpy as np
 import numpy.typing as npt
 
+DIFFERENCES: dict[str, int]
 MODES: dict[str, int]
+SECOND: dict[str, int]
+DTYPES: tuple[np.dtype, ...]
+HV: int
+H: int
+SOLVE: int
+
+def provides(capsule: object) -> int: ...
+def unit_vectors(n: int, which: Iterable[int]) -> Iterator[np.ndarray]: ...
+def complex_points(
+    x: np.ndarray, V: Iterable[np.ndarray], steps: Iterable[float]
+) -> Iterator[np.ndarray]: ...
+def second_halves(answers: Iterable[Any]) -> Iterator[Any]: ...
+def vectors(answers: Iterable[Any], n: int) -> Iterator[np.ndarray]: ...
+def complex_answers(answers: Iterable[Any], name: str, what: str) -> Iterator[Any]: ...
+def stencil(
+    x: np.ndarray,
+    v: np.ndarray,
+    h: float,
+    lower: np.ndarray | None,
+    upper: np.ndarray | None,
+    central: bool,
+) -> list[tuple[np.ndarray, float]]: ...
+
+class Applied:
+    function: Callable[..., Any]
+    args: tuple[Any, ...]
+    def __init__(self, function: Callable[..., Any], args: tuple[Any, ...]) -> None: ...
+    def __call__(self, x: np.ndarray) -> Any: ...
 
 @final
 class PythonObjective:
     fun: Callable[..., Any]
     jac: Callable[..., Any] | None
+    hess: Callable[..., Any] | None
+    hessp: Callable[..., Any] | None
     error: BaseException | None
     gradient_error: float
     def __init__(
@@ -21,6 +53,17 @@ class PythonObjective:
         dtype: int = 0,
         steps: npt.NDArray[Any] | None = None,
         absolute_steps: npt.NDArray[Any] | None = None,
+        *,
+        second: str | None = None,
+        hess: Callable[..., Any] | None = None,
+        hessp: Callable[..., Any] | None = None,
+        bounds: tuple[npt.NDArray[Any], npt.NDArray[Any]] | None = None,
+        map: Callable[..., Iterable[Any]] | None = None,
     ) -> None: ...
     def value(self, x: npt.ArrayLike) -> float: ...
     def gradient(self, x: npt.ArrayLike) -> npt.NDArray[Any]: ...
+    def product(self, x: npt.ArrayLike, v: npt.ArrayLike) -> npt.NDArray[Any]: ...
+    def hessian(self, x: npt.ArrayLike) -> npt.NDArray[Any]: ...
+    def newton(
+        self, x: npt.ArrayLike
+    ) -> tuple[npt.NDArray[Any], float, npt.NDArray[Any] | None]: ...

@@ -3,22 +3,32 @@
 Every call gets an x of its own, so that a function may keep or overwrite it; the memory
 is used again only where nobody else holds it. What comes back is checked and copied at
 once, so that a function may return the same buffer every time.
+
+What the user has no function for is made of differences: the gradient of those of f,
+Hessian products of those of the gradient. They never leave the bounds.
 """
 
 cimport cython
 cimport numpy as cnp
 from cpython.float cimport PyFloat_AS_DOUBLE, PyFloat_Check
+from cpython.pycapsule cimport PyCapsule_GetPointer
 from cpython.ref cimport PyObject
+from libc.float cimport DBL_MAX, FLT_MAX
 from libc.math cimport cbrt, copysign, fabs, isfinite, sqrt
 from libc.stdint cimport int64_t
-from libc.string cimport memcpy
+from libc.string cimport memcmp, memcpy
 
 from optlab_c.abi cimport (
     OPTLAB_ABI_VERSION,
     OPTLAB_F,
     OPTLAB_FLOAT32,
     OPTLAB_G,
+    OPTLAB_H,
+    OPTLAB_HV,
+    OPTLAB_OBJECTIVE_CAPSULE,
+    OPTLAB_SOLVE,
     optlab_eval,
+    optlab_objective,
     optlab_point,
 )
 
@@ -33,14 +43,35 @@ cdef extern from "Python.h":
 cdef enum Mode:
     JOINT  # fun(x) -> f, g
     SEPARATE  # fun(x) -> f, jac(x) -> g
-    FORWARD  # fun(x) -> f, and differences
+    FORWARD  # differences: of f for the gradient, of the gradient for the Hessian
     CENTRAL
+    COMPLEX  # f(x + ih) is f + ih f' but for h^2: a difference without cancellation
+    PRODUCTS  # hessp(x, v) -> Hv
+    MATRIX  # hess(x) -> H
 
-MODES = {"joint": JOINT, "separate": SEPARATE, "2-point": FORWARD, "3-point": CENTRAL}
+DIFFERENCES = {"2-point": FORWARD, "3-point": CENTRAL, "cs": COMPLEX}
+MODES = {"joint": JOINT, "separate": SEPARATE} | DIFFERENCES
+SECOND = {"hessp": PRODUCTS, "hess": MATRIX} | DIFFERENCES
+
+DTYPES = (np.dtype(np.float64), np.dtype(np.float32))
+HV, H, SOLVE = OPTLAB_HV, OPTLAB_H, OPTLAB_SOLVE
 
 cdef double EPSILON[2]
 EPSILON[0] = np.finfo(np.float64).eps
 EPSILON[1] = np.finfo(np.float32).eps
+
+# Its square is nothing beside any f, so that the complex step has no error of its own.
+cdef double COMPLEX_STEP = 1e-20
+
+
+cdef double best_step(double eps, int mode) noexcept:
+    """The relative step that a function resolved to eps is best differenced by.
+
+    Nocedal & Wright 2006, section 8.1: the error is least near these powers.
+    """
+    if mode == COMPLEX:
+        return COMPLEX_STEP
+    return cbrt(eps) if mode == CENTRAL else sqrt(eps)
 
 
 cdef double as_value(object f) except? -1.0:
@@ -55,22 +86,36 @@ cdef double as_value(object f) except? -1.0:
     return float(array.item())
 
 
-cdef object as_gradient(object g, int64_t n):
-    """g as a float64 vector of length n; an error that shows both shapes."""
-    array = as_numbers(g)
+cdef object as_vector(object v, int64_t n, str name):
+    """v as a float64 vector of length n; an error that shows both shapes."""
+    array = as_numbers(v)
     if array is None:
-        raise TypeError(f"jac must be real numbers, got {describe(g)}")
+        raise TypeError(f"{name} must be real numbers, got {describe(v)}")
     if array.shape != (n,) and not (n == 1 and array.size == 1):
-        raise ValueError(f"jac must have shape ({n},), got {array.shape}")
+        raise ValueError(f"{name} must have shape ({n},), got {array.shape}")
     return np.ascontiguousarray(array, dtype=np.float64).reshape(n)
 
 
-cdef cnp.ndarray as_point(object x, int64_t n):
-    """x as a float64 vector of length n."""
-    array = np.ascontiguousarray(x, np.float64)
-    if array.shape != (n,):
-        raise ValueError(f"x must have shape ({n},), got {array.shape}")
-    return array
+cdef object as_imaginary(object v, int64_t n, str name, str what):
+    """The imaginary part of n numbers that must be complex."""
+    array = np.asarray(v)
+    if array.dtype.kind != "c":
+        raise TypeError(f"{complex_needed(name, what)}, got {describe(v)}")
+    return as_vector(array.imag, n, what)
+
+
+cdef str complex_needed(str name, str what):
+    return f"{name}='cs' needs a {what} that computes with complex numbers"
+
+
+cdef tuple as_pair(object answer):
+    """The value and the gradient that one call gave."""
+    if not isinstance(answer, (tuple, list)) or len(answer) != 2:
+        raise TypeError(
+            "with jac=True fun must return the pair (f, gradient), got "
+            f"{type(answer).__name__}"
+        )
+    return tuple(answer)
 
 
 cdef object as_numbers(object v):
@@ -95,11 +140,103 @@ cdef str describe(object v):
     return type(v).__name__ + dtype
 
 
+def provides(capsule):
+    """What a compiled objective answers: a mask."""
+    return (
+        <optlab_objective*>PyCapsule_GetPointer(capsule, OPTLAB_OBJECTIVE_CAPSULE)
+    ).provides
+
+
+class Applied:
+    """A function with its further arguments, as other processes can be sent it."""
+
+    def __init__(self, function, args):
+        self.function = function
+        self.args = args
+
+    def __call__(self, x):
+        return self.function(x, *self.args)
+
+
+def unit_vectors(n, which):
+    """The unit vectors of these components, one after the other."""
+    for i in which:
+        v = np.zeros(n)
+        v[i] = 1.0
+        yield v
+
+
+def complex_points(x, V, steps):
+    """x + ih v for every v of V and its h, one after the other."""
+    for v, h in zip(V, steps, strict=True):
+        point = x.astype(np.complex128)
+        point.imag = h * v
+        yield point
+
+
+def second_halves(answers):
+    """The gradients of functions that give pairs."""
+    for answer in answers:
+        yield as_pair(answer)[1]
+
+
+def vectors(answers, n):
+    """Gradients, checked one by one."""
+    for answer in answers:
+        yield as_vector(answer, n, "jac")
+
+
+def complex_answers(answers, name, what):
+    """The answers of a function that may not know complex numbers."""
+    try:
+        yield from answers
+    except TypeError as error:
+        raise TypeError(f"{complex_needed(name, what)}: {error}") from error
+
+
+def stencil(x, v, double h, lower, upper, bint central):
+    """Moves from x within bounds, each with the weight its change of g has in Hv.
+
+    Where the moves +hv and -hv both fit they make the central difference. One-sided, a
+    component without room forward goes backward, apart from the others, and h shrinks
+    where neither side has room enough; a component with no room at all is left out.
+    The one-sided formula of second order is (-3 g(x) + 4 g(x + hv) - g(x + 2hv)) / 2h.
+    """
+    if central and (
+        lower is None or (np.abs(h * v) <= np.minimum(x - lower, upper - x)).all()
+    ):
+        return [(h * v, 0.5 / h), (-h * v, -0.5 / h)]
+    cdef double reach = 2.0 if central else 1.0
+    parts = [(v, h)]
+    if lower is not None:
+        size, positive = np.abs(v), v > 0
+        below, above = x - lower, upper - x
+        ahead, behind = (
+            np.where(positive, above, below), np.where(positive, below, above)
+        )
+        free = (size > 0) & (np.maximum(ahead, behind) > 0)
+        if not free.any():
+            return []
+        room = np.maximum(ahead, behind)[free] / size[free]
+        h = min(h, room.min() / reach)
+        forward = free & ((reach * h * size <= ahead) | (ahead >= behind))
+        parts = [(v * forward, h), (v * (free & ~forward), -h)]
+    moves = []
+    for part, step in parts:
+        if not part.any():
+            continue
+        if central:
+            moves += [(step * part, 2 / step), (2 * step * part, -0.5 / step)]
+        else:
+            moves.append((step * part, 1 / step))
+    return moves
+
+
 cdef int python_eval(void* ctx, int want, optlab_point* point) noexcept:
     """The `optlab_eval` of a PythonObjective; the caller holds the interpreter lock."""
     cdef PythonObjective objective = <PythonObjective>ctx
     try:
-        objective.evaluate(want, point.x, &point.f, point.g)
+        objective.evaluate(want, point)
     except BaseException as error:
         objective.error = error
         return -1
@@ -110,57 +247,138 @@ cdef int python_eval(void* ctx, int want, optlab_point* point) noexcept:
 cdef class PythonObjective:
     """A Python function as an objective of the C interface.
 
-    `mode` is a key of MODES; `steps` and `absolute_steps` are the lengths of the
-    differences per component (or empty), relative to |x_i| and absolute.
+    `mode` is a key of MODES, `second` one of SECOND: where g and H come from. `steps`
+    and `absolute_steps` are the lengths of the differences per component (or empty),
+    relative to |x_i| and absolute. `hess(x, *args)` returns an object with the verbs
+    `product(v)`, `dense()` and `newton(g)`, as `optlab.hessian` makes them. `bounds`
+    are two vectors, for float32 of numbers that it has. `map(function, points)`
+    evaluates the points of one gradient or Hessian by differences.
     """
 
     def __init__(self, mode, fun, jac, tuple args, int64_t n, int dtype=0,
-                 steps=None, absolute_steps=None):
+                 steps=None, absolute_steps=None, *, second=None, hess=None,
+                 hessp=None, bounds=None, map=None):
+        cdef double eps = EPSILON[dtype]
         self.mode = MODES[mode]
+        self.second = -1 if second is None else SECOND[second]
         self.fun = fun
         self.jac = jac
+        self.hess = hess
+        self.hessp = hessp
+        self.map = map
         self.args = args
         self.n = n
         self.typenum = cnp.NPY_FLOAT32 if dtype == OPTLAB_FLOAT32 else cnp.NPY_FLOAT64
+        self.dtype = DTYPES[dtype]
         self.steps = steps
         self.absolute_steps = absolute_steps
+        if bounds is not None:
+            self.lower, self.upper = (
+                np.ascontiguousarray(side, np.float64) for side in bounds
+            )
+            self.low, self.high = self.lower, self.upper
+        # What f is resolved to, and the gradient that is made of it.
+        self.step = best_step(eps, self.mode)
+        if self.mode in (FORWARD, CENTRAL):
+            self.offsets, self.values = np.zeros((2, n, 2))
+            eps = eps / self.step
+        self.second_step = best_step(eps, self.second)
         self.c.version = OPTLAB_ABI_VERSION
         self.c.dtype = dtype
         self.c.provides = OPTLAB_F | OPTLAB_G
+        if self.second == PRODUCTS:
+            self.c.provides |= OPTLAB_HV
         self.c.n = n
         self.c.eval = <optlab_eval><void*>python_eval
         self.c.ctx = <void*>self
 
+    cdef cnp.ndarray copy(self, const void* x):
+        """x as a new array."""
+        cdef cnp.npy_intp shape = self.n
+        array = cnp.PyArray_EMPTY(1, &shape, self.typenum, 0)
+        memcpy(
+            cnp.PyArray_DATA(<cnp.ndarray>array),
+            x,
+            self.n * cnp.PyArray_ITEMSIZE(<cnp.ndarray>array),
+        )
+        return array
+
     cdef object vector(self, const void* x):
         """x as an array that is the callee's to keep."""
-        cdef cnp.npy_intp shape = self.n
         if (
             self.array is None
             or references(<PyObject*>self.array) > 1
             or not self.untouched()
         ):
-            self.array = cnp.PyArray_EMPTY(1, &shape, self.typenum, 0)
-        memcpy(
-            cnp.PyArray_DATA(<cnp.ndarray>self.array),
-            x,
-            self.n * cnp.PyArray_ITEMSIZE(<cnp.ndarray>self.array),
-        )
+            self.array = self.copy(x)
+        else:
+            memcpy(
+                cnp.PyArray_DATA(<cnp.ndarray>self.array),
+                x,
+                self.n * cnp.PyArray_ITEMSIZE(<cnp.ndarray>self.array),
+            )
         return self.array
+
+    # Alone, without a machine
+
+    cdef cnp.ndarray given(self, object x, str name):
+        """x as a vector of the right length and dtype."""
+        array = np.ascontiguousarray(x, self.dtype)
+        if array.shape != (self.n,):
+            raise ValueError(f"{name} must have shape ({self.n},), got {array.shape}")
+        return array
 
     def value(self, x):
         """f(x)."""
-        cdef double f = 0.0
-        cdef cnp.ndarray vector = as_point(x, self.n)
-        self.evaluate(OPTLAB_F, cnp.PyArray_DATA(vector), &f, NULL)
-        return f
+        cdef optlab_point point
+        cdef cnp.ndarray vector = self.given(x, "x")
+        point.x = cnp.PyArray_DATA(vector)
+        self.evaluate(OPTLAB_F, &point)
+        return point.f
 
     def gradient(self, x):
         """The gradient at x."""
-        cdef double f = 0.0
-        cdef cnp.ndarray vector = as_point(x, self.n)
-        cdef cnp.ndarray g = np.empty(self.n)
-        self.evaluate(OPTLAB_G, cnp.PyArray_DATA(vector), &f, cnp.PyArray_DATA(g))
+        cdef optlab_point point
+        cdef cnp.ndarray vector = self.given(x, "x")
+        cdef cnp.ndarray g = np.empty(self.n, self.dtype)
+        point.x = cnp.PyArray_DATA(vector)
+        point.g = cnp.PyArray_DATA(g)
+        if self.mode in (FORWARD, CENTRAL):
+            self.evaluate(OPTLAB_F, &point)
+        self.evaluate(OPTLAB_G, &point)
         return g
+
+    def product(self, x, v):
+        """The Hessian at x times v."""
+        cdef cnp.ndarray along = self.given(v, "v")
+        return self.alone(OPTLAB_HV, x, cnp.PyArray_DATA(along), 1)[0]
+
+    def hessian(self, x):
+        """The Hessian at x."""
+        return self.alone(OPTLAB_H, x, NULL, self.n)[0]
+
+    def newton(self, x):
+        """The Newton step at x; its lowest curvature, and where it is found."""
+        step, direction, curvature = self.alone(OPTLAB_SOLVE, x, NULL, 1)
+        return step, curvature, direction if curvature < 0.0 else None
+
+    cdef tuple alone(self, int want, object x, const void* v, int64_t rows):
+        cdef optlab_point point
+        cdef cnp.ndarray vector = self.given(x, "x")
+        cdef cnp.ndarray g = vector
+        cdef cnp.ndarray out = np.empty((rows, self.n), self.dtype)
+        cdef cnp.ndarray direction = np.empty(self.n, self.dtype)
+        if want == OPTLAB_SOLVE or self.second not in (PRODUCTS, MATRIX):
+            g = self.gradient(x)
+        point.x = cnp.PyArray_DATA(vector)
+        point.g = cnp.PyArray_DATA(g)
+        point.v = v
+        point.hv = point.h = cnp.PyArray_DATA(out)
+        if want == OPTLAB_SOLVE:
+            point.h = cnp.PyArray_DATA(direction)
+        point.curvature = 0.0
+        self.evaluate(want, &point)
+        return (out if want == OPTLAB_H else out[0]), direction, point.curvature
 
     cdef bint untouched(self) noexcept:
         """Whether the callee left shape, dtype and flags of its array alone."""
@@ -172,29 +390,52 @@ cdef class PythonObjective:
             and cnp.PyArray_ISCARRAY(array)
         )
 
+    # Calling
+
+    cdef void count(self, int64_t nfev, int64_t njev, int64_t nhev) noexcept:
+        """Calls that the loop does not know of."""
+        if self.counts != NULL:
+            self.counts.nfev += nfev
+            self.counts.njev += njev
+            self.counts.nhev += nhev
+
     cdef object call(self, object function, const void* x):
         if self.args:
             return function(self.vector(x), *self.args)
         return function(self.vector(x))
 
-    cdef int take_gradient(self, object g, void* out) except -1:
+    cdef object answers(self, object function, object points):
+        """The answers at all points, to be read one by one: they may share a buffer."""
+        if self.args:
+            function = Applied(function, self.args)
+        if self.map is None:
+            return map(function, points)
+        points = list(points)
+        answers = list(self.map(function, points))
+        if len(answers) != len(points):
+            raise ValueError(
+                f"workers must give {len(points)} answers, got {len(answers)}"
+            )
+        return answers
+
+    cdef int take_vector(self, object v, void* out, str name) except -1:
         cdef Py_ssize_t i
         cdef const double[::1] checked
         cdef float* single = <float*>out
         if (
-            cnp.PyArray_Check(g)
-            and cnp.PyArray_TYPE(<cnp.ndarray>g) == self.typenum
-            and cnp.PyArray_NDIM(<cnp.ndarray>g) == 1
-            and cnp.PyArray_DIM(<cnp.ndarray>g, 0) == self.n
-            and cnp.PyArray_ISCARRAY_RO(<cnp.ndarray>g)
+            cnp.PyArray_Check(v)
+            and cnp.PyArray_TYPE(<cnp.ndarray>v) == self.typenum
+            and cnp.PyArray_NDIM(<cnp.ndarray>v) == 1
+            and cnp.PyArray_DIM(<cnp.ndarray>v, 0) == self.n
+            and cnp.PyArray_ISCARRAY_RO(<cnp.ndarray>v)
         ):
             memcpy(
                 out,
-                cnp.PyArray_DATA(<cnp.ndarray>g),
-                self.n * cnp.PyArray_ITEMSIZE(<cnp.ndarray>g),
+                cnp.PyArray_DATA(<cnp.ndarray>v),
+                self.n * cnp.PyArray_ITEMSIZE(<cnp.ndarray>v),
             )
             return 0
-        checked = as_gradient(g, self.n)
+        checked = as_vector(v, self.n, name)
         if self.typenum == cnp.NPY_FLOAT64:
             memcpy(out, &checked[0], self.n * sizeof(double))
         else:
@@ -202,72 +443,297 @@ cdef class PythonObjective:
                 single[i] = <float>checked[i]
         return 0
 
-    cdef int evaluate(self, int want, const void* x, double* f, void* g) except -1:
+    cdef int evaluate(self, int want, optlab_point* point) except -1:
+        if want & (OPTLAB_F | OPTLAB_G):
+            self.evaluate_first(want, point)
+        if want & (OPTLAB_HV | OPTLAB_H | OPTLAB_SOLVE):
+            self.evaluate_second(want, point)
+        return 0
+
+    cdef int evaluate_first(self, int want, optlab_point* point) except -1:
         if self.mode == JOINT:
-            answer = self.call(self.fun, x)
-            if not isinstance(answer, (tuple, list)) or len(answer) != 2:
-                raise TypeError(
-                    "with jac=True fun must return the pair (f, gradient), got "
-                    f"{type(answer).__name__}"
-                )
-            value, gradient = answer
+            value, gradient = as_pair(self.call(self.fun, point.x))
             if want & OPTLAB_F:
-                f[0] = as_value(value)
-            elif self.counts != NULL:
-                self.counts.nfev += 1  # it was not asked for, and yet computed
+                point.f = as_value(value)
+            else:
+                self.count(1, 0, 0)  # it was not asked for, and yet computed
             if want & OPTLAB_G:
-                self.take_gradient(gradient, g)
-            elif self.counts != NULL:
-                self.counts.njev += 1
+                self.take_vector(gradient, point.g, "jac")
+            else:
+                self.count(0, 1, 0)
             return 0
         if want & OPTLAB_F:
-            f[0] = as_value(self.call(self.fun, x))
+            point.f = as_value(self.call(self.fun, point.x))
         if want & OPTLAB_G:
             if self.mode == SEPARATE:
-                self.take_gradient(self.call(self.jac, x), g)
+                self.take_vector(self.call(self.jac, point.x), point.g, "jac")
+            elif self.mode == COMPLEX:
+                self.complex_differences(point.x, point.g)
             else:
-                self.differences(x, f[0], g)
+                self.differences(point.x, point.f, point.g)
         return 0
+
+    # The Hessian
+
+    cdef int evaluate_second(self, int want, optlab_point* point) except -1:
+        if self.second < 0 or (want & OPTLAB_SOLVE and self.second != MATRIX):
+            raise NotImplementedError("no Hessian was given")
+        if want & OPTLAB_HV:
+            name = "hessp" if self.second == PRODUCTS else "hess"
+            self.take_vector(self.times(point), point.hv, name)
+        if want & OPTLAB_H:
+            self.take_matrix(self.dense(point), point.h)
+        if want & OPTLAB_SOLVE:
+            step, point.curvature, direction = self.hess_at(point.x).newton(
+                self.copy(point.g)
+            )
+            self.take_vector(step, point.hv, "hess")
+            if point.curvature < 0.0:
+                self.take_vector(direction, point.h, "hess")
+        return 0
+
+    cdef object hess_at(self, const void* x):
+        """The Hessian at x, made once: many products are asked for at one x."""
+        cdef size_t size = self.n * self.dtype.itemsize
+        if self.hess_x is None or memcmp(cnp.PyArray_DATA(self.hess_x), x, size):
+            self.hess_x = None
+            self.count(0, 0, 1)
+            self.hess_answer = self.call(self.hess, x)
+            self.hess_x = self.copy(x)
+        return self.hess_answer
+
+    cdef object times(self, optlab_point* point):
+        """The Hessian times the point's v."""
+        v = self.copy(point.v)
+        if self.second == MATRIX:
+            return self.hess_at(point.x).product(v)
+        if self.second == PRODUCTS:
+            if self.args:
+                return self.hessp(self.vector(point.x), v, *self.args)
+            return self.hessp(self.vector(point.x), v)
+        size = float(np.abs(v).max())
+        if not 0.0 < size < np.inf:
+            return v * 0.0  # 0, or NaN
+        return size * self.hessian_differences(point, [v.astype(np.float64) / size])[0]
+
+    cdef object dense(self, optlab_point* point):
+        """The Hessian as a matrix; of n products, where that is all there is."""
+        if self.second == MATRIX:
+            return self.hess_at(point.x).dense()
+        units = unit_vectors(self.n, range(self.n))
+        if self.second == PRODUCTS:
+            self.count(0, 0, self.n)
+            rows = np.array([
+                as_vector(
+                    self.hessp(self.vector(point.x), v.astype(self.dtype), *self.args),
+                    self.n,
+                    "hessp",
+                ).copy()
+                for v in units
+            ])
+        else:
+            rows = self.hessian_differences(point, list(units))
+            if self.lower is not None and self.second != COMPLEX:
+                fixed = self.lower == self.upper  # what cannot be moved has no row
+                rows[fixed] = rows[:, fixed].T
+        return (rows + rows.T) / 2
+
+    cdef int take_matrix(self, object matrix, void* out) except -1:
+        cdef cnp.ndarray H = np.ascontiguousarray(matrix, self.dtype)
+        memcpy(out, cnp.PyArray_DATA(H), self.n * self.n * self.dtype.itemsize)
+        return 0
+
+    cdef object hessian_differences(self, optlab_point* point, list V):
+        """The Hessian times each v of V, whose largest component is 1."""
+        x, g = self.copy(point.x), self.copy(point.g).astype(np.float64)
+        cdef bint central = self.second == CENTRAL
+        if self.second == COMPLEX:
+            return self.complex_gradients(x, V)
+        if not np.isfinite(g).all():
+            return np.full((len(V), self.n), np.nan)
+        rows = self.difference_gradients(x, g, V, central)
+        for k in np.flatnonzero(~np.isfinite(rows).all(axis=1)):
+            # One side is not finite, the other one may be.
+            for side in [1.0, -1.0][not central :]:
+                retry = self.difference_gradients(x, g, [side * V[k]], False)
+                rows[k] = side * retry[0]
+                if np.isfinite(rows[k]).all():
+                    break
+        return rows
+
+    cdef double stride(self, object x, const double[::1] v) except? -1.0:
+        """The length of a difference along v.
+
+        It is the mean, weighted by v_i^2, of the lengths that bring component i as far
+        as is best for it (Brown & Saad 1990).
+        """
+        cdef int64_t i
+        cdef double xi, wish, step, total = 0.0, square = 0.0
+        cdef void* data = cnp.PyArray_DATA(<cnp.ndarray>x)
+        for i in range(self.n):
+            xi = self.get(data, i)
+            # Steps that the user gave are those of f, where f is what is differenced.
+            wish = 0.0 if self.mode in (FORWARD, CENTRAL) else self.wish(xi, i)
+            if self.second == COMPLEX:
+                step = self.length(xi, wish, self.second_step)
+            else:
+                step = self.spacing(xi, wish, self.second_step)
+            total += fabs(v[i] * step)
+            square += v[i] * v[i]
+        return total / square
+
+    cdef object difference_gradients(self, object x, object g, list V, bint central):
+        """As `hessian_differences`, from points on both sides or on one."""
+        rows = np.zeros((len(V), self.n))
+        points, places = [], []
+        at = x.astype(np.float64)
+        for k, v in enumerate(V):
+            h = self.stride(x, v)
+            for move, weight in stencil(at, v, h, self.lower, self.upper, central):
+                point = at + move
+                if self.lower is not None:
+                    point = np.clip(point, self.lower, self.upper)
+                point = point.astype(self.dtype)
+                # How far it is after rounding, along the move that was meant.
+                made = (point - at) @ move / (move @ move)
+                if made != 0.0:
+                    points.append(point)
+                    places.append((k, weight / made))
+        for (k, weight), gradient in zip(places, self.gradients(points), strict=True):
+            rows[k] += weight * (gradient - g)
+        return rows
+
+    cdef object gradients(self, list points):
+        """The gradients at some points, to be read one by one."""
+        self.count(0, len(points), 0)
+        if self.mode == SEPARATE:
+            return vectors(self.answers(self.jac, points), self.n)
+        if self.mode != COMPLEX:
+            self.count(len(points), 0, 0)
+        if self.mode == JOINT:
+            return vectors(second_halves(self.answers(self.fun, points)), self.n)
+        return map(self.gradient, points)
+
+    cdef object complex_gradients(self, object x, list V):
+        """As `hessian_differences`, by complex steps."""
+        rows = np.empty((len(V), self.n))
+        steps = [self.stride(x, v) for v in V]
+        self.count(0, len(V), 0)
+        points = complex_points(x, V, steps)
+        if self.mode == JOINT:
+            self.count(len(V), 0, 0)
+            answers = second_halves(self.answers(self.fun, points))
+        else:
+            answers = self.answers(self.jac, points)
+        answers = complex_answers(answers, "hess", "jac")
+        for k, (h, answer) in enumerate(zip(steps, answers, strict=True)):
+            rows[k] = as_imaginary(answer, self.n, "hess", "jac") / h
+        return rows
+
+    # The gradient
 
     cdef double get(self, const void* x, int64_t i) noexcept:
         if self.typenum == cnp.NPY_FLOAT64:
             return (<const double*>x)[i]
         return (<const float*>x)[i]
 
-    cdef double probe(self, const void* x, int64_t i, double value) except? -1.0:
-        """f where component i has another value."""
+    cdef double wish(self, double xi, int64_t i) noexcept:
+        """The step that the user asks for, signed, or 0."""
+        if self.absolute_steps is not None:
+            return self.absolute_steps[i % self.absolute_steps.shape[0]]
+        if self.steps is not None:
+            return self.steps[i % self.steps.shape[0]] * xi
+        return 0.0
+
+    cdef double length(self, double xi, double wish, double relative) noexcept:
+        """The step of a component: what is wished for, or by the size of x."""
+        return wish if wish != 0.0 else relative * copysign(max(1.0, fabs(xi)), xi)
+
+    cdef double rounded(self, double value) noexcept:
+        """The value as x holds it."""
+        return value if self.typenum == cnp.NPY_FLOAT64 else <float>value
+
+    cdef double spacing(self, double xi, double wish, double relative) noexcept:
+        """The step of a component as it will be after rounding."""
+        cdef double moved = self.rounded(xi + self.length(xi, wish, relative))
+        if moved == xi:
+            moved = self.rounded(xi + self.length(xi, 0.0, relative))
+        if not isfinite(moved):
+            moved = self.rounded(xi - self.length(xi, 0.0, relative))
+        return moved - xi
+
+    cdef double inside(self, double value, int64_t i) noexcept:
+        """The value that component i can have, next to this one."""
+        value = self.rounded(value)
+        if self.lower is None:
+            return value
+        return min(max(value, self.low[i]), self.high[i])
+
+    cdef void place(self, double xi, int64_t i, bint central) noexcept:
+        """Where component i is moved to for its difference: one offset or two."""
+        cdef double h = self.spacing(xi, self.wish(xi, i), self.step)
+        cdef double most = DBL_MAX if self.typenum == cnp.NPY_FLOAT64 else FLT_MAX
+        cdef double below = xi + most, above = most - xi, near, far
+        cdef double a = h, b = 0.0
+        if central:
+            b = -h
+        if self.lower is not None:
+            below, above = xi - self.low[i], self.high[i] - xi
+        near, far = min(below, above), max(below, above)
+        if fabs(h) > near:
+            # One-sided, and shrunk where it must be; towards the side with more room.
+            far = far if above >= below else -far
+            if not central:
+                a = h if fabs(h) <= (above if h > 0.0 else below) else copysign(h, far)
+                a = a if fabs(a) <= fabs(far) else far
+            elif 0.5 * fabs(far) <= near and fabs(h) > 0.5 * fabs(far):
+                a, b = near, -near
+            else:
+                a = copysign(min(fabs(h), 0.5 * fabs(far)), far)
+                b = 2.0 * a
+            a, b = self.inside(xi + a, i) - xi, self.inside(xi + b, i) - xi
+            if a == 0.0 or a == b:
+                a, b = far, 0.0
+        self.offsets[i, 0], self.offsets[i, 1] = a, b
+
+    cdef double probe(self, const void* x, int64_t i, double offset) except? -1.0:
+        """f where component i is moved."""
+        self.count(1, 0, 0)
         array = self.vector(x)
-        if self.typenum == cnp.NPY_FLOAT64:
-            (<double*>cnp.PyArray_DATA(<cnp.ndarray>array))[i] = value
-        else:
-            (<float*>cnp.PyArray_DATA(<cnp.ndarray>array))[i] = <float>value
-        if self.counts != NULL:
-            self.counts.nfev += 1
+        self.move(array, i, offset)
         if self.args:
             return as_value(self.fun(array, *self.args))
         return as_value(self.fun(array))
 
-    cdef double spacing(self, double xi, int64_t i) noexcept:
-        """The step of component i, signed, as it will be after rounding."""
-        cdef double eps = EPSILON[self.c.dtype]
-        cdef double step = 0.0, moved
-        if self.absolute_steps is not None:
-            step = self.absolute_steps[i % self.absolute_steps.shape[0]]
-        elif self.steps is not None:
-            step = self.steps[i % self.steps.shape[0]] * xi
-        for _ in range(2):
-            if self.typenum == cnp.NPY_FLOAT64:
-                moved = xi + step
-            else:
-                moved = <float>(xi + step)
-            if moved != xi:
-                return moved - xi
-            # Nocedal & Wright 2006, section 8.1: the error is least near these powers.
-            step = sqrt(eps) if self.mode == FORWARD else cbrt(eps)
-            if self.wide:
-                step = sqrt(sqrt(eps))
-            step *= copysign(max(1.0, fabs(xi)), xi)
-        return step
+    cdef void move(self, object array, int64_t i, double offset) noexcept:
+        cdef void* data = cnp.PyArray_DATA(<cnp.ndarray>array)
+        cdef double moved = self.inside(self.get(data, i) + offset, i)
+        if self.typenum == cnp.NPY_FLOAT64:
+            (<double*>data)[i] = moved
+        else:
+            (<float*>data)[i] = <float>moved
+
+    cdef int probe_all(self, const void* x) except -1:
+        """f at all the moves."""
+        cdef int64_t i
+        cdef int k
+        points, places = [], []
+        for i in range(self.n):
+            for k in range(2):
+                if self.offsets[i, k] == 0.0:
+                    continue
+                if self.map is None:
+                    self.values[i, k] = self.probe(x, i, self.offsets[i, k])
+                    continue
+                point = self.copy(x)
+                self.move(point, i, self.offsets[i, k])
+                points.append(point)
+                places.append((i, k))
+        if points:
+            self.count(len(points), 0, 0)
+            for (i, k), f in zip(places, self.answers(self.fun, points), strict=True):
+                self.values[i, k] = as_value(f)
+        return 0
 
     cdef int differences(self, const void* x, double f, void* g) except -1:
         """The gradient by differences; from now on by wide ones, once the differences
@@ -276,6 +742,7 @@ cdef class PythonObjective:
         cdef bint given = self.steps is not None or self.absolute_steps is not None
         if not self.difference(x, f, g) and not self.wide and not given:
             self.wide = True
+            self.step = sqrt(sqrt(EPSILON[self.c.dtype]))
             self.difference(x, f, g)
         return 0
 
@@ -285,30 +752,64 @@ cdef class PythonObjective:
         One difference of each; from the other side where one is not finite.
         """
         cdef int64_t i
-        cdef double xi, h, plus, minus, slope, width
+        cdef double xi, a, b, plus, minus, slope, width
         cdef double rounding = 4.0 * EPSILON[self.c.dtype] * fabs(f)
-        cdef bint resolved = False
+        cdef bint resolved = False, moved = False
+        for i in range(self.n):
+            self.place(self.get(x, i), i, self.mode == CENTRAL or self.wide)
+        self.probe_all(x)
         self.gradient_error = 0.0
         for i in range(self.n):
-            xi = self.get(x, i)
-            h = self.spacing(xi, i)
-            width = h
-            plus = self.probe(x, i, xi + h)
-            if self.mode == CENTRAL or self.wide:
-                minus = self.probe(x, i, xi - h)
-                width = 2.0 * h
-                slope = (plus - minus) / width
+            a, b = self.offsets[i, 0], self.offsets[i, 1]
+            plus, minus = self.values[i, 0], self.values[i, 1]
+            slope = 0.0
+            width = a
+            if a != 0.0:
+                moved = True
+                slope = (plus - f) / a
+                if b != 0.0 and (a > 0.0) != (b > 0.0):
+                    width = a - b
+                    slope = (plus - minus) / width
+                elif b != 0.0:  # the parabola through three points
+                    slope = (b * slope - a * ((minus - f) / b)) / (b - a)
                 if not isfinite(slope):
-                    slope = (plus - f) / h if isfinite(plus) else (f - minus) / h
-            else:
-                slope = (plus - f) / h
-                if not isfinite(slope):
-                    slope = (f - self.probe(x, i, xi - h)) / h
-            # Written so that a slope that is not finite needs no second look.
-            resolved = resolved or not fabs(slope * width) <= rounding
-            self.gradient_error = max(self.gradient_error, rounding / fabs(width))
+                    if b == 0.0:
+                        xi = self.get(x, i)
+                        b = self.inside(xi - a, i) - xi
+                        if b != 0.0:
+                            minus = self.probe(x, i, b)
+                    slope = (plus - f) / a
+                    if b != 0.0 and not isfinite(plus):
+                        slope = (minus - f) / b
+                # Written so that a slope that is not finite needs no second look.
+                resolved = resolved or not fabs(slope * width) <= rounding
+                self.gradient_error = max(self.gradient_error, rounding / fabs(width))
             if self.typenum == cnp.NPY_FLOAT64:
                 (<double*>g)[i] = slope
             else:
                 (<float*>g)[i] = <float>slope
-        return resolved
+        return resolved or not moved
+
+    cdef int complex_differences(self, const void* x, void* g) except -1:
+        """The gradient by complex steps; of what is fixed by its bounds, 0."""
+        slopes = np.zeros(self.n)
+        at = self.copy(x)
+        free = range(self.n)
+        if self.lower is not None:
+            free = np.flatnonzero(self.lower < self.upper)
+        steps = []
+        for i in free:
+            xi = self.get(x, i)
+            steps.append(abs(self.length(xi, self.wish(xi, i), self.step)))
+        self.count(len(steps), 0, 0)
+        answers = complex_answers(
+            self.answers(
+                self.fun, complex_points(at, unit_vectors(self.n, free), steps)
+            ),
+            "jac",
+            "fun",
+        )
+        for i, h, answer in zip(free, steps, answers, strict=True):
+            slopes[i] = as_imaginary(answer, 1, "jac", "fun")[0] / h
+        self.take_vector(slopes, g, "jac")
+        return 0

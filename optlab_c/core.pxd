@@ -4,6 +4,13 @@ from libc.stdint cimport int64_t
 
 from optlab_c.abi cimport optlab_objective, optlab_point
 
+cdef extern from "lapack.h" nogil:
+    ctypedef struct lapack_table:
+        void* potrf
+        void* potrs
+        void* syevd
+    lapack_table lapack
+
 cdef extern from "linesearch/linesearch.h" nogil:
     ctypedef struct search_options:
         int kind
@@ -12,6 +19,7 @@ cdef extern from "linesearch/linesearch.h" nogil:
         double c1
         double c2
         double noise
+        int strong
         double step_length
         double tol
         double eta
@@ -41,7 +49,9 @@ cdef extern from "linesearch/linesearch.h" nogil:
         SEARCH_SLOPE
 
     void search_reset(search* s, const search_options* opt)
-    int search_start(search* s, double phi0, double dphi0, double alpha)
+    int search_start(
+        search* s, double phi0, double dphi0, double ddphi0, double alpha
+    )
     int search_advance(search* s, double phi, double dphi, int has_slope)
     int search_wants_slope(const search* s)
     int search_expanding(const search* s)
@@ -52,6 +62,9 @@ cdef extern from "descent.h" nogil:
         DIRECTION_STEEPEST
         DIRECTION_BFGS
         DIRECTION_LBFGS
+        DIRECTION_LBFGSB
+        DIRECTION_NEWTON
+        DESCENT_CURVATURE
         DESCENT_ITERATE
         DESCENT_DONE
         PROBES
@@ -64,6 +77,15 @@ cdef extern from "descent.h" nogil:
         int step_rule
         int maxcor
         int corrected
+        int bounded
+        int beta
+        int solved
+        int preconditioned
+        int trust
+        int64_t maxinner
+        double radius
+        double radius_max
+        double hessian_error
         double first_step
         double norm
         search_options search
@@ -73,6 +95,8 @@ cdef extern from "descent.h" nogil:
         int64_t head
         int64_t pairs
         double gamma
+        double curvature
+        double radius
 
     ctypedef struct descent_state:
         descent_options opt
@@ -95,6 +119,9 @@ cdef extern from "descent.h" nogil:
     ctypedef struct descent_memory:
         void** x
         void** g
+        void* lb
+        void* ub
+        void* z
         void* S
         void* Y
 
@@ -105,6 +132,7 @@ cdef extern from "descent.h" nogil:
     ctypedef struct direction_row:
         const char* name
         void (*apply)(descent* m, const void* v, void* out)
+        int (*look)(descent* m)
 
     const direction_row* direction_rows
 
@@ -112,9 +140,11 @@ cdef extern from "descent.h" nogil:
     void descent_bind(descent* m, void* memory)
     void descent_start(descent* m)
     int descent_advance(descent* m)
-    const void* descent_x(const descent* m)
-    void* descent_g(const descent* m)
-    void descent_tell(descent* m, double f)
+    optlab_point descent_question(const descent* m)
+    void descent_tell(descent* m, int told, const optlab_point* point)
+    int descent_doubt(descent* m)
+    int descent_at_saddle(const descent* m)
+    double descent_gnorm(descent* m, int slot)
     int descent_result(const descent* m)
     void bfgs_give_inverse(descent* m, const double* H0)
     void bfgs_inverse(descent* m, double* H)
@@ -125,6 +155,7 @@ cdef extern from "stopping.h" nogil:
         double gtol
         double ftol
         double xrtol
+        double xtol
         int64_t maxiter
         int64_t maxfun
 
@@ -137,6 +168,7 @@ cdef extern from "loop.h" nogil:
     ctypedef struct loop:
         descent* machine
         const optlab_objective* objective
+        int products_only
         stop_tests stop
         loop_counts counts
         int (*observe)(void* ctx, const descent* machine) noexcept nogil
@@ -153,5 +185,4 @@ cdef extern from "memory.h" nogil:
 
 cdef extern from "vec.h" nogil:
     size_t vec_bytes(int dtype, int64_t n)
-    double vec_norm(int dtype, int64_t n, const void* x, double p)
     int vec_all_finite(int dtype, int64_t n, const void* x)

@@ -6,6 +6,8 @@ enum phase {
     START,
     START_TOLD,
     DIRECTION,
+    LOOK_TOLD,
+    LOOKED,
     DIRECTION_TOLD,
     TRIAL_TOLD,
     GRADIENT_TOLD,
@@ -33,11 +35,20 @@ enum { STALLED_AFTER = 50 };
 
 const direction_row direction_rows[DIRECTION_KINDS] = {
     [DIRECTION_STEEPEST] = {"steepest", steepest_bind, steepest_reset, steepest_advance,
-                            steepest_update, steepest_first_trial, NULL},
+                            steepest_update, steepest_first_trial, NULL, NULL},
+    [DIRECTION_CG] = {"cg", cg_bind, cg_reset, cg_advance, cg_update, cg_first_trial, NULL,
+                      NULL},
     [DIRECTION_BFGS] = {"bfgs", bfgs_bind, bfgs_reset, bfgs_advance, bfgs_update,
-                        newton_first_trial, bfgs_apply},
+                        newton_first_trial, bfgs_apply, NULL},
     [DIRECTION_LBFGS] = {"l-bfgs", lbfgs_bind, lbfgs_reset, lbfgs_advance, lbfgs_update,
-                         newton_first_trial, lbfgs_apply},
+                         newton_first_trial, lbfgs_apply, NULL},
+    [DIRECTION_LBFGSB] = {"l-bfgs-b", lbfgsb_bind, lbfgsb_reset, lbfgsb_advance,
+                          lbfgsb_update, newton_first_trial, lbfgs_apply, NULL},
+    [DIRECTION_NEWTON] = {"newton", newton_bind, newton_reset, newton_advance,
+                          newton_update, newton_first_trial, NULL, newton_look},
+    [DIRECTION_NEWTON_CG] = {"newton-cg", newton_cg_bind, newton_cg_reset,
+                             newton_cg_advance, newton_cg_update, newton_first_trial, NULL,
+                             newton_cg_look},
 };
 
 static const direction_row *direction_of(const descent *m)
@@ -55,6 +66,11 @@ static void take_all(descent *m, arena *a)
         m->mem.g[slot] = arena_take(a, bytes);
     }
     m->mem.d = arena_take(a, bytes);
+    if (m->st.opt.bounded) {
+        m->mem.lb = arena_take(a, bytes);
+        m->mem.ub = arena_take(a, bytes);
+        m->mem.pg = arena_take(a, bytes);
+    }
     direction_of(m)->bind(m, a);
 }
 
@@ -83,6 +99,8 @@ void descent_start(descent *m)
     m->st.alpha = NAN;
     search_reset(&m->st.search, &opt.search);
     direction_of(m)->reset(m);
+    if (direction_of(m)->look)
+        m->st.direction.trusted = 1;
 }
 
 /* What the caller sees */
@@ -92,24 +110,52 @@ static int asked_slot(const descent *m)
     return m->st.phase <= DIRECTION_TOLD ? m->st.current : m->st.trial;
 }
 
-const void *descent_x(const descent *m)
+optlab_point descent_question(const descent *m)
 {
-    return m->mem.x[asked_slot(m)];
+    int slot = asked_slot(m);
+    return (optlab_point){
+        .x = m->mem.x[slot],
+        .f = m->st.f[slot],
+        .g = m->mem.g[slot],
+        .v = m->mem.ask_v,
+        .hv = m->mem.ask_hv,
+        .h = m->mem.ask_h,
+    };
 }
 
-void *descent_g(const descent *m)
+void descent_tell(descent *m, int told, const optlab_point *point)
 {
-    return m->mem.g[asked_slot(m)];
+    if (told & OPTLAB_F)
+        m->st.f[asked_slot(m)] = point->f;
+    if (told & OPTLAB_SOLVE)
+        m->st.direction.curvature = point->curvature;
 }
 
-double descent_f(const descent *m)
+double descent_gnorm(descent *m, int slot)
 {
-    return m->st.f[asked_slot(m)];
+    const descent_options *opt = &m->st.opt;
+    const void *g = m->mem.g[slot];
+    if (opt->bounded) {
+        vec_projected_step(opt->dtype, opt->n, m->mem.x[slot], g, 1.0, m->mem.lb,
+                           m->mem.ub, m->mem.pg);
+        g = m->mem.pg;
+    }
+    return vec_norm(opt->dtype, opt->n, g, opt->norm);
 }
 
-void descent_tell(descent *m, double f)
+int descent_doubt(descent *m)
 {
-    m->st.f[asked_slot(m)] = f;
+    if (direction_of(m)->look == NULL || m->st.doubted)
+        return 0;
+    return m->st.doubted = 1;
+}
+
+int descent_at_saddle(const descent *m)
+{
+    const descent_state *st = &m->st;
+    double length = length_of_x(m);
+    double noise = st->opt.search.noise * fabs(st->f[st->current]);
+    return st->doubted && -0.5 * st->direction.curvature * length * length > noise;
 }
 
 int descent_current_is_best(const descent *m)
@@ -154,7 +200,7 @@ static int free_slot(const descent *m)
 static int publish(descent *m)
 {
     descent_state *st = &m->st;
-    st->gnorm = vec_norm(st->opt.dtype, st->opt.n, m->mem.g[st->current], st->opt.norm);
+    st->gnorm = descent_gnorm(m, st->current);
     if (st->f[st->current] < -LOW * fmax(1.0, fabs(st->f_start)))
         return finish(m, OPTLAB_UNBOUNDED);
     st->phase = DIRECTION;
@@ -181,40 +227,59 @@ static int stalled(descent *m)
 static int search_failed(descent *m);
 static int follow(descent *m, int reply);
 
-/* Put x + alpha d into a free slot and ask for it. */
+/* Put x + alpha d into the trial's slot. */
+static int make_trial(descent *m, double alpha)
+{
+    descent_state *st = &m->st;
+    const void *x = m->mem.x[st->current];
+    st->trial = free_slot(m);
+    st->has_g[st->trial] = 0;
+    st->step[st->trial] = alpha;
+    if (st->opt.bounded)
+        return vec_step_within(st->opt.dtype, st->opt.n, x, alpha, m->mem.d, m->mem.lb,
+                               m->mem.ub, m->mem.x[st->trial]);
+    return vec_step(st->opt.dtype, st->opt.n, x, alpha, m->mem.d, m->mem.x[st->trial]);
+}
+
+/* Ask for the search's next trial. */
 static int ask_trial(descent *m)
 {
     descent_state *st = &m->st;
     search *s = &st->search;
-    st->trial = free_slot(m);
-    st->has_g[st->trial] = 0;
     int moved;
-    while ((moved = vec_step(st->opt.dtype, st->opt.n, m->mem.x[st->current], s->alpha,
-                             m->mem.d, m->mem.x[st->trial])) == 0) {
-        if (s->ntrial > 0 || !(s->alpha < 1e300))
+    while ((moved = make_trial(m, s->alpha)) == 0) {
+        if (s->ntrial > 0 || !(s->alpha < fmin(1e300, s->alpha_max)))
             return search_failed(m); /* the step is below the resolution of x */
-        s->alpha *= 10.0;
+        s->alpha = fmin(10.0 * s->alpha, s->alpha_max);
     }
     if (moved < 0) { /* x itself overflows: nobody has to be asked about that */
         st->overflowed = 1;
         return follow(m, search_advance(s, NAN, NAN, 1));
     }
-    st->step[st->trial] = s->alpha;
     st->phase = TRIAL_TOLD;
     return search_wants_slope(s) ? OPTLAB_F | OPTLAB_G : OPTLAB_F;
 }
 
-/* As far as the last step went. */
-static double trial_by_length(const descent *m)
+double length_of_x(const descent *m)
 {
     const descent_state *st = &m->st;
-    int dtype = st->opt.dtype;
+    return fmax(1.0, vec_norm(st->opt.dtype, st->opt.n, m->mem.x[st->current], INFINITY));
+}
+
+double length_of_step(const descent *m)
+{
+    const descent_state *st = &m->st;
     double length = st->snorm;
     if (!(length > 0.0)) /* the start: x itself is the only measure of length there is */
-        length = fmax(1.0, vec_norm(dtype, st->opt.n, m->mem.x[st->current], INFINITY));
+        length = length_of_x(m);
     if (st->k > 0 && st->direction.sy <= 0.0) /* no curvature seen: go further */
         length *= 10.0;
-    return length / vec_norm(dtype, st->opt.n, m->mem.d, 2.0);
+    return length;
+}
+
+static double trial_by_length(const descent *m)
+{
+    return length_of_step(m) / vec_norm(m->st.opt.dtype, m->st.opt.n, m->mem.d, 2.0);
 }
 
 static double first_trial(const descent *m)
@@ -229,17 +294,56 @@ static int begin_search(descent *m, double alpha)
 {
     descent_state *st = &m->st;
     st->improved = 0;
-    return follow(m, search_start(&st->search, st->f[st->current], st->dphi, alpha));
+    if (st->opt.bounded)
+        st->search.alpha_max =
+            vec_longest_step(st->opt.dtype, st->opt.n, m->mem.x[st->current], m->mem.d,
+                             m->mem.lb, m->mem.ub);
+    else if (st->opt.trust)
+        st->search.alpha_max = st->opt.radius_max / sqrt(st->direction.dd);
+    return follow(m, search_start(&st->search, st->f[st->current], st->dphi, st->ddphi,
+                                  alpha));
 }
 
 double newton_first_trial(const descent *m)
 {
     const descent_state *st = &m->st;
-    if (st->direction.count > 0 || st->direction.given)
+    if (st->direction.count > 0 || st->direction.trusted || st->opt.bounded)
         return 1.0;
     if (st->k == 0 && st->opt.first_step > 0.0)
         return st->opt.first_step;
     return trial_by_length(m);
+}
+
+void feasible_steepest(descent *m, double t)
+{
+    descent_state *st = &m->st;
+    int dtype = st->opt.dtype;
+    int64_t n = st->opt.n;
+    const void *g = m->mem.g[st->current];
+    vec_projected_step(dtype, n, m->mem.x[st->current], g, t, m->mem.lb, m->mem.ub,
+                       m->mem.d);
+    st->direction.dd = vec_dot(dtype, n, m->mem.d, m->mem.d);
+    st->dphi = vec_dot(dtype, n, g, m->mem.d);
+}
+
+/* -g as a unit vector, where |g|^2 over- or underflows. */
+static int unit_steepest(descent *m)
+{
+    descent_state *st = &m->st;
+    const void *g = m->mem.g[st->current];
+    double norm = vec_norm(st->opt.dtype, st->opt.n, g, 2.0);
+    double alpha = 1.0;
+    if (st->opt.bounded) {
+        feasible_steepest(m, length_of_x(m) / norm);
+    } else {
+        alpha = first_trial(m) * norm;
+        vec_scale(st->opt.dtype, st->opt.n, -1.0 / norm, g, m->mem.d);
+        st->direction.dd = 1.0;
+        st->dphi = -norm;
+    }
+    if (!(st->dphi < 0.0))
+        return finish(m, OPTLAB_ROUNDING);
+    return begin_search(m, alpha);
 }
 
 static int direction_told(descent *m)
@@ -247,6 +351,7 @@ static int direction_told(descent *m)
     descent_state *st = &m->st;
     const direction_row *row = direction_of(m);
     for (;;) {
+        st->ddphi = 0.0;
         int want = row->advance(m);
         if (want) {
             st->phase = DIRECTION_TOLD;
@@ -254,19 +359,35 @@ static int direction_told(descent *m)
         }
         if (st->dphi < 0.0 && isfinite(st->dphi))
             return begin_search(m, first_trial(m));
-        if (st->direction.count == 0 && !st->direction.given)
+        if (st->direction.count == 0 && !st->direction.trusted)
             break;
         row->reset(m);
     }
-    if (st->dphi == 0.0 && st->gnorm == 0.0)
-        return finish(m, OPTLAB_ROUNDING);
-    /* |g|^2 over- or underflows: a unit vector does not. */
-    double norm = vec_norm(st->opt.dtype, st->opt.n, m->mem.g[st->current], 2.0);
-    double alpha = first_trial(m) * norm;
-    vec_scale(st->opt.dtype, st->opt.n, -1.0 / norm, m->mem.g[st->current], m->mem.d);
+    return st->gnorm == 0.0 ? finish(m, OPTLAB_ROUNDING) : unit_steepest(m);
+}
+
+/* Is the iterate a minimum? Ask for second derivatives until they tell. */
+static int look(descent *m)
+{
+    int want = direction_of(m)->look(m);
+    m->st.phase = want ? LOOK_TOLD : LOOKED;
+    return want ? want : DESCENT_CURVATURE;
+}
+
+/* Leave a saddle along z, in the direction in which f does not rise to first order. */
+static int escape(descent *m)
+{
+    descent_state *st = &m->st;
+    int dtype = st->opt.dtype;
+    int64_t n = st->opt.n;
+    double slope = vec_dot(dtype, n, m->mem.g[st->current], m->mem.z);
+    vec_scale(dtype, n, slope > 0.0 ? -1.0 : 1.0, m->mem.z, m->mem.d);
+    st->escaping = 1;
     st->direction.dd = 1.0;
-    st->dphi = -norm;
-    return begin_search(m, alpha);
+    st->direction.stage = 0;
+    st->dphi = -fabs(slope);
+    st->ddphi = st->direction.curvature;
+    return begin_search(m, length_of_x(m));
 }
 
 /* The trial becomes the iterate. */
@@ -279,7 +400,8 @@ static int accept(descent *m)
     st->current = to;
     direction_of(m)->update(m, from, to, st->slope[to]);
     st->snorm = sqrt(st->direction.ss);
-    st->overflowed = 0;
+    st->overflowed = st->escaping = st->doubted = 0;
+    st->direction.curvature = 0.0;
     st->probe = 0;
     st->k++;
     return publish(m);
@@ -362,12 +484,14 @@ static int search_failed(descent *m)
         st->phase = ACCEPT_TOLD;
         return OPTLAB_G;
     }
+    if (st->escaping)
+        return finish(m, OPTLAB_SADDLE);
     if (s->excess > s->noise && s->excess <= NOISE_MAX * fabs(s->phi0)) {
         /* The slope accepted a trial that f refused by a hair: f is noisier than assumed. */
         s->opt.noise = 2.0 * s->excess / fabs(s->phi0);
         return begin_search(m, first_trial(m));
     }
-    if (st->direction.count > 0 || st->direction.given) {
+    if (st->direction.count > 0 || st->direction.trusted) {
         direction_of(m)->reset(m);
         return direction_told(m);
     }
@@ -376,18 +500,15 @@ static int search_failed(descent *m)
     return start_probes(m);
 }
 
-/* Probes: f at x +- h u for u = -g / ||g||, h from 1e-1 to 1e-8 of the size of x. */
+/* Probes: f at x +- h u for u = -g / ||g||, h from 1e-1 to 1e-8 of the size of x; with
+ * bounds, of the components that have room on both sides, and as far as it lasts. */
 
 static int ask_probe(descent *m)
 {
     descent_state *st = &m->st;
     int i = st->probe / 2;
     double h = st->probe_h[i];
-    st->trial = free_slot(m);
-    st->has_g[st->trial] = 0;
-    st->step[st->trial] = st->probe % 2 ? -h : h;
-    vec_step(st->opt.dtype, st->opt.n, m->mem.x[st->current], st->step[st->trial],
-             m->mem.d, m->mem.x[st->trial]);
+    make_trial(m, st->probe % 2 ? -h : h);
     st->phase = PROBE_TOLD;
     return OPTLAB_F;
 }
@@ -397,16 +518,32 @@ static int start_probes(descent *m)
     descent_state *st = &m->st;
     int dtype = st->opt.dtype;
     int64_t n = st->opt.n;
-    const void *g = m->mem.g[st->current];
+    const void *g = m->mem.g[st->current], *x = m->mem.x[st->current];
+    double size = vec_norm(dtype, n, x, INFINITY);
+    if (!(size > 0.0))
+        size = 1.0;
+    if (st->opt.bounded) {
+        vec_inner_descent(dtype, n, x, g, m->mem.lb, m->mem.ub, m->mem.d);
+        g = m->mem.d;
+    }
     double norm = vec_norm(dtype, n, g, 2.0);
-    double size = vec_norm(dtype, n, m->mem.x[st->current], INFINITY);
-    vec_scale(dtype, n, -1.0 / norm, g, m->mem.d);
+    if (norm == 0.0)
+        return finish(m, OPTLAB_LINE_SEARCH);
+    if (st->opt.bounded) {
+        vec_scale(dtype, n, -1.0 / norm, g, m->mem.d);
+        double back = vec_longest_step(dtype, n, x, m->mem.d, m->mem.lb, m->mem.ub);
+        vec_scale(dtype, n, -1.0, m->mem.d, m->mem.d);
+        double ahead = vec_longest_step(dtype, n, x, m->mem.d, m->mem.lb, m->mem.ub);
+        size = fmin(size, 10.0 * fmin(back, ahead));
+    } else {
+        vec_scale(dtype, n, -1.0 / norm, g, m->mem.d);
+    }
     st->probe_slope = st->dphi = -norm;
     st->direction.dd = 1.0;
     st->improved = 0;
     st->probe = 0;
     for (int i = 0; i < PROBES; i++)
-        st->probe_h[i] = fmax(pow(10.0, -i - 1) * (size > 0.0 ? size : 1.0), DBL_MIN);
+        st->probe_h[i] = fmax(pow(10.0, -i - 1) * size, DBL_MIN);
     return ask_probe(m);
 }
 
@@ -519,7 +656,11 @@ int descent_advance(descent *m)
     case DIRECTION:
         if (stalled(m))
             return start_probes(m); /* whether it is rounding, or something else */
-        return direction_told(m);
+        return st->doubted ? look(m) : direction_told(m);
+    case LOOK_TOLD:
+        return look(m);
+    case LOOKED:
+        return descent_at_saddle(m) ? escape(m) : direction_told(m);
     case DIRECTION_TOLD:
         return direction_told(m);
     case TRIAL_TOLD:

@@ -1,20 +1,28 @@
 /* The descent machine: x+ = x + alpha d, for every direction and every line search.
  *
  * Reverse communication: `descent_advance` never calls an objective. It returns a mask
- * of what it wants to know at `descent_x` (the caller evaluates, writes the gradient to
- * `descent_g`, and calls `descent_tell`), or an event:
- *   DESCENT_ITERATE   the scalars of a new iterate are published; the caller decides
- *                     whether to stop, and otherwise just advances;
- *   DESCENT_DONE      no further progress is possible; `outcome` says why.
+ * of what it wants to know at the point that `descent_question` gives (the caller
+ * evaluates, writes the vectors where that point says, and calls `descent_tell`), or an
+ * event:
+ *   DESCENT_ITERATE     the scalars of a new iterate are published; the caller decides
+ *                       whether to stop, and otherwise just advances;
+ *   DESCENT_CURVATURE   the caller doubted that an iterate is a minimum, and
+ *                       `descent_at_saddle` tells now; it stops, or advances as before;
+ *   DESCENT_DONE        no further progress is possible; `outcome` says why.
  *
- * Phases:  START -> ITERATE -> DIRECTION -> TRIAL [-> GRADIENT] -> ITERATE ...
- *                                               -> PROBE ... -> DONE, or ITERATE
+ * Phases:  START -> ITERATE -> DIRECTION ... -> TRIAL [-> GRADIENT] -> ITERATE ...
+ *                           -> LOOK ...                -> PROBE ... -> DONE, or ITERATE
+ * DIRECTION asks for Hessian products, a Hessian or a Newton step where it needs them, and
+ * so does LOOK, when an iterate is doubted.
  * PROBE gathers the evidence for what made a search fail: f on both sides of x. If a
  * probe finds the descent that the search has missed, it becomes the next iterate.
  *
  * The machine's memory is `descent_state` (no pointers) and one arena: saving is copying
  * both, resuming is binding again. x, f and g travel together in three slots: the
  * current iterate, the trial, and the best point seen; only their numbers are swapped.
+ *
+ * With bounds every direction is feasible up to alpha = 1, no trial leaves the box, and
+ * P(x - g) - x takes the place of the gradient where a norm of it is judged.
  *
  * To add a direction: one file with the functions of `direction_row`, one row in the
  * table of descent.c, its scalars and pointers below. */
@@ -29,7 +37,16 @@
 #include "linesearch/linesearch.h"
 #include "vec.h"
 
-enum direction_kind { DIRECTION_STEEPEST, DIRECTION_BFGS, DIRECTION_LBFGS, DIRECTION_KINDS };
+enum direction_kind {
+    DIRECTION_STEEPEST,
+    DIRECTION_CG,
+    DIRECTION_BFGS,
+    DIRECTION_LBFGS,
+    DIRECTION_LBFGSB,
+    DIRECTION_NEWTON,
+    DIRECTION_NEWTON_CG,
+    DIRECTION_KINDS
+};
 
 /* First trial of steepest descent after the first iteration. */
 enum step_rule {
@@ -39,6 +56,9 @@ enum step_rule {
     STEP_UNIT      /* 1 */
 };
 
+/* How conjugate gradients combine the new gradient with the last direction. */
+enum cg_beta { CG_HAGER_ZHANG, CG_POLAK_RIBIERE };
+
 typedef struct descent_options {
     int64_t n;
     int dtype;
@@ -46,13 +66,22 @@ typedef struct descent_options {
     int step_rule;
     int maxcor;        /* l-bfgs: pairs kept */
     int corrected;     /* l-bfgs: pairs corrected with function values */
+    int bounded;       /* there are bounds, `mem.lb` and `mem.ub` */
+    int beta;          /* cg: enum cg_beta */
+    int solved;        /* newton: asks for a step, not for a Hessian */
+    int preconditioned; /* newton-cg: by l-bfgs with `maxcor` pairs */
+    int trust;         /* newton-cg: within a trust region */
+    int64_t maxinner;  /* newton-cg: limit on products for a direction */
+    double radius;     /* trust region: the first one; 0: as long as x is */
+    double radius_max;
+    double hessian_error; /* relative to the norm of the Hessian */
     double first_step; /* alpha of the very first trial; 0: by the length of x */
     double norm;       /* order of the published gradient norm */
     search_options search;
 } descent_options;
 
 enum { SLOTS = 3, PROBES = 8 };
-enum { DESCENT_ITERATE = 0, DESCENT_DONE = -1 };
+enum { DESCENT_ITERATE = 0, DESCENT_DONE = -1, DESCENT_CURVATURE = -2 };
 
 typedef struct direction_state {
     int64_t count; /* updates since the last reset: 0 is "no memory yet" */
@@ -60,10 +89,26 @@ typedef struct direction_state {
     int64_t pairs; /* l-bfgs: rows in use */
     double gamma;  /* H0 = gamma I */
     int dense;     /* bfgs: A and C are in use, no longer the pairs */
-    int given;     /* bfgs: started from a given inverse Hessian */
+    int trusted;   /* H is known without a pair: given to bfgs, or by derivatives */
     int pending;   /* updates that wait for a pass over memory */
     double dd;     /* d'd */
     double ss, sy, yy; /* of the newest pair */
+    double beta, gg;   /* cg: of the next direction, and g'g */
+
+    /* second derivatives */
+    int stage;        /* what was asked last; 0: nothing yet at this iterate */
+    double curvature; /* z'Hz, the lowest seen here; 0: none was negative */
+    double pHp;       /* of the direction p */
+    int64_t products; /* newton-cg: so many for this direction */
+    double forcing;   /* newton-cg: residual to reach, relative to the gradient */
+    double gnorm, gnorm_before; /* newton-cg: ||g||_2 */
+    double r0, rz;    /* newton-cg: ||r|| at first, and r'M^-1 r */
+    double pp, pc, cc; /* newton-cg: p'p, p'c and c'c for the step p = d so far */
+    double largest;   /* curvature seen along any c, in absolute value */
+    double radius;
+    int at_boundary;
+
+    int64_t active; /* l-bfgs-b: variables at a bound at the Cauchy point */
 } direction_state;
 
 typedef struct descent_state {
@@ -84,7 +129,10 @@ typedef struct descent_state {
     double snorm; /* its length ||s||_2 */
     double f_before;
 
-    double dphi; /* slope of the present direction at the current iterate */
+    double dphi;   /* slope of the present direction at the current iterate */
+    double ddphi;  /* its curvature, where the model that made it has one to judge by */
+    int doubted;   /* the caller asks whether the current iterate is a minimum */
+    int escaping;  /* the present direction is one of negative curvature, from a saddle */
     search search;
     direction_state direction;
 
@@ -105,6 +153,7 @@ typedef struct descent_state {
 typedef struct descent_memory {
     void *x[SLOTS], *g[SLOTS];
     void *d;
+    void *lb, *ub, *pg; /* bounded: the box, and P(x - g) - x at the current iterate */
     /* l-bfgs */
     void *S, *Y;  /* rows: pairs */
     double *R;    /* row i: s_j'y_i for all j */
@@ -115,6 +164,18 @@ typedef struct descent_memory {
     void *v, *uA, *uC; /* a vector, and A and C times it */
     void *s, *p, *q;   /* rows: the updates that wait */
     void *y;
+    /* l-bfgs-b */
+    void *at;           /* 1 where a bound is active at the Cauchy point, else 0 */
+    void *r;            /* reduced gradient; also newton-cg: residual of the system */
+    double *SS, *SSa, *YYf, *Z; /* products of the pairs: see lbfgsb.c */
+    double *small;      /* matrices and vectors of the size of pairs */
+    double *breaks;     /* breakpoints of the projected path, and a heap of them */
+    int64_t *heap;
+    /* second derivatives */
+    void *ask_v, *ask_hv, *ask_h; /* what is multiplied, and where answers are put */
+    void *z;                      /* a unit vector of negative curvature */
+    double *work;                 /* newton: LAPACK's */
+    void *c, *Mr;                 /* newton-cg: conjugate direction, and M^-1 r */
 } descent_memory;
 
 typedef struct descent {
@@ -133,6 +194,9 @@ typedef struct direction_row {
     void (*update)(descent *m, int from, int to, double dphi_to);
     double (*first_trial)(const descent *m);
     void (*apply)(descent *m, const void *v, void *out); /* out = H v, or NULL */
+    /* Reply 0 when `curvature` and `mem.z` are known at the current iterate, or a mask to
+     * be asked; NULL where the direction knows no second derivatives. */
+    int (*look)(descent *m);
 } direction_row;
 
 extern const direction_row direction_rows[DIRECTION_KINDS];
@@ -143,14 +207,27 @@ size_t descent_size(const descent_options *opt);
 /* Give the machine its memory: `st.opt` must be set. Also what resuming does. */
 void descent_bind(descent *m, void *memory);
 
-/* Prepare a run from the x that the caller has written to `descent_x`. */
+/* Prepare a run from x in `mem.x[0]`, within the bounds in `mem.lb` and `mem.ub`. */
 void descent_start(descent *m);
 
 int descent_advance(descent *m);
-const void *descent_x(const descent *m);
-void *descent_g(const descent *m);
-double descent_f(const descent *m); /* what was told there before */
-void descent_tell(descent *m, double f);
+
+/* The point that is asked about, and where what is wanted of it is to be written. */
+optlab_point descent_question(const descent *m);
+
+/* Take the answers that are not vectors: what `told` says was told, of f and curvature. */
+void descent_tell(descent *m, int told, const optlab_point *point);
+
+/* Have the curvature at the iterate just published looked at, before anything else is
+ * done. 0: this direction cannot, or did so already. */
+int descent_doubt(descent *m);
+
+/* Whether second derivatives show that f falls from the current iterate, along `mem.z`,
+ * by more than rounding although the gradient does not. */
+int descent_at_saddle(const descent *m);
+
+/* The norm of the gradient at a slot: with bounds, of P(x - g) - x. */
+double descent_gnorm(descent *m, int slot);
 
 /* The slot to return: the current iterate where it is as good as the best point seen,
  * up to the resolution of f and never worse than the start, else the best. */
@@ -171,11 +248,25 @@ static inline int direction_keeps(const pair_products *pair)
            isfinite(most);
 }
 
+/* max(1, ||x||): the only measure of length there is at a start. */
+double length_of_x(const descent *m);
+
+/* The length of the last step, or of x; more where f was concave along it. */
+double length_of_step(const descent *m);
+
+/* With bounds: d = P(x - t g) - x, feasible up to alpha = 1, with its slope. */
+void feasible_steepest(descent *m, double t);
+
 void steepest_bind(descent *m, arena *a);
 void steepest_reset(descent *m);
 int steepest_advance(descent *m);
 void steepest_update(descent *m, int from, int to, double dphi_to);
 double steepest_first_trial(const descent *m);
+void cg_bind(descent *m, arena *a);
+void cg_reset(descent *m);
+int cg_advance(descent *m);
+void cg_update(descent *m, int from, int to, double dphi_to);
+double cg_first_trial(const descent *m);
 void bfgs_bind(descent *m, arena *a);
 void bfgs_reset(descent *m);
 int bfgs_advance(descent *m);
@@ -188,11 +279,36 @@ void lbfgs_reset(descent *m);
 int lbfgs_advance(descent *m);
 void lbfgs_update(descent *m, int from, int to, double dphi_to);
 void lbfgs_apply(descent *m, const void *v, void *out);
+void lbfgsb_bind(descent *m, arena *a);
+void lbfgsb_reset(descent *m);
+int lbfgsb_advance(descent *m);
+void lbfgsb_update(descent *m, int from, int to, double dphi_to);
+void newton_bind(descent *m, arena *a);
+void newton_reset(descent *m);
+int newton_advance(descent *m);
+void newton_update(descent *m, int from, int to, double dphi_to);
+int newton_look(descent *m);
+void newton_cg_bind(descent *m, arena *a);
+void newton_cg_reset(descent *m);
+int newton_cg_advance(descent *m);
+void newton_cg_update(descent *m, int from, int to, double dphi_to);
+int newton_cg_look(descent *m);
+
+/* out = sign H v */
+void lbfgs_product(descent *m, const void *v, double sign, void *out);
+
+/* The pairs as rows of S and Y: how far apart they start, how many are in use, which one
+ * was made `age` updates before the newest, and products with all of them. */
+int64_t lbfgs_stride(const descent_options *opt);
+int64_t lbfgs_rows(const descent *m);
+int64_t lbfgs_row(const descent *m, int64_t age);
+void lbfgs_dots(const descent *m, const void *rows, const void *v, double *out);
+void lbfgs_add(const descent *m, const void *rows, const double *coef, void *out);
 
 /* s (which = 0) or y (1) of the pair made `age` updates before the newest. */
 const void *lbfgs_pair(const descent *m, int64_t age, int which);
 
-/* The first trial of a quasi-Newton direction. */
+/* The first trial of a direction that has a length: 1, once curvature is known. */
 double newton_first_trial(const descent *m);
 
 #endif

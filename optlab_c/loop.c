@@ -1,5 +1,6 @@
 #include "loop.h"
 
+#include <string.h>
 #include <time.h>
 
 static const double LOOP_POLL_SECONDS = 0.05;
@@ -34,8 +35,48 @@ static int evaluate(loop *run, int want, optlab_point *point)
         return OPTLAB_ABORTED;
     run->counts.nfev += (want & OPTLAB_F) != 0;
     run->counts.njev += (want & OPTLAB_G) != 0;
-    run->counts.nhev += (want & (OPTLAB_HV | OPTLAB_H)) != 0;
+    run->counts.nhev += (want & run->objective->provides & (OPTLAB_HV | OPTLAB_H)) != 0;
     return 0;
+}
+
+static void set_unit(int dtype, int64_t n, int64_t i, void *v)
+{
+    memset(v, 0, vec_bytes(dtype, n));
+    if (dtype == OPTLAB_FLOAT32)
+        ((float *)v)[i] = 1.0f;
+    else
+        ((double *)v)[i] = 1.0;
+}
+
+/* A Hessian from an objective that has products only: column by column. */
+static int hessian_by_products(loop *run, optlab_point *point)
+{
+    const descent *m = run->machine;
+    int dtype = m->st.opt.dtype;
+    int64_t n = m->st.opt.n;
+    for (int64_t i = 0; i < n; i++) {
+        set_unit(dtype, n, i, m->mem.ask_v);
+        point->hv = (char *)point->h + vec_bytes(dtype, i * n);
+        if (evaluate(run, OPTLAB_HV, point) != 0)
+            return OPTLAB_ABORTED;
+    }
+    return 0;
+}
+
+static int answer(loop *run, int want)
+{
+    optlab_point point = descent_question(run->machine);
+    int by_products = want == OPTLAB_H && run->products_only;
+    if (by_products ? hessian_by_products(run, &point) : evaluate(run, want, &point))
+        return OPTLAB_ABORTED;
+    descent_tell(run->machine, want, &point);
+    return 0;
+}
+
+/* A test has fired that may have found a minimum: is it one? */
+static int may_be_minimum(int status)
+{
+    return status == OPTLAB_CONVERGED || status == OPTLAB_FTOL || status == OPTLAB_XTOL;
 }
 
 int loop_run(loop *run)
@@ -46,18 +87,22 @@ int loop_run(loop *run)
         if (want > 0) {
             if ((want & OPTLAB_F) && run->counts.nfev >= run->stop.maxfun)
                 return OPTLAB_MAXFUN;
-            optlab_point point = {.x = descent_x(m), .f = descent_f(m), .g = descent_g(m)};
-            if (evaluate(run, want, &point) != 0)
+            if (answer(run, want) != 0)
                 return OPTLAB_ABORTED;
-            if (want & OPTLAB_F)
-                descent_tell(m, point.f);
         } else if (want == DESCENT_ITERATE) {
             /* The observer sees the last iterate, too. */
             if (run->observe && (status = run->observe(run->observe_ctx, m)) != 0)
                 return status;
             status = stop_at_iterate(&run->stop, m);
-            if (status != OPTLAB_RUNNING)
+            if (may_be_minimum(status) && descent_doubt(m))
+                run->verdict = status;
+            else if (status != OPTLAB_RUNNING)
                 return status;
+        } else if (want == DESCENT_CURVATURE) {
+            if (!descent_at_saddle(m))
+                return run->verdict;
+            if (m->st.k >= run->stop.maxiter)
+                return OPTLAB_MAXITER;
         } else {
             return m->st.outcome;
         }

@@ -14,8 +14,10 @@ typedef struct loop_counts {
 typedef struct loop {
     descent *machine;
     const optlab_objective *objective;
+    int products_only; /* it has products H v, but no H */
     stop_tests stop;
     loop_counts counts;
+    int verdict; /* the status to end with, where an iterate is no saddle */
 
     /* Called at every iterate, if given: 0 goes on, OPTLAB_CALLBACK stops,
      * OPTLAB_ABORTED fails. */

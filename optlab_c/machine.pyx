@@ -7,7 +7,11 @@ shared by all runs that have the same ones. A `Machine` is one run.
 cimport cython
 cimport numpy as cnp
 from cpython.exc cimport PyErr_CheckSignals
-from cpython.pycapsule cimport PyCapsule_GetPointer, PyCapsule_IsValid
+from cpython.pycapsule cimport (
+    PyCapsule_GetName,
+    PyCapsule_GetPointer,
+    PyCapsule_IsValid,
+)
 from libc.stdint cimport int64_t
 from libc.string cimport memcpy
 
@@ -18,32 +22,42 @@ from optlab_c.abi cimport (
     OPTLAB_FLOAT32,
     OPTLAB_FLOAT64,
     OPTLAB_G,
+    OPTLAB_H,
+    OPTLAB_HV,
     OPTLAB_OBJECTIVE_CAPSULE,
+    OPTLAB_SOLVE,
     optlab_objective,
+    optlab_point,
 )
 from optlab_c.callables cimport PythonObjective
 from optlab_c.core cimport (
+    DESCENT_CURVATURE,
     DESCENT_DONE,
     DESCENT_ITERATE,
     DIRECTION_BFGS,
     DIRECTION_KINDS,
     DIRECTION_LBFGS,
+    DIRECTION_LBFGSB,
+    DIRECTION_NEWTON,
     PROBES,
     SEARCH_KINDS,
     bfgs_give_inverse,
     bfgs_inverse,
     descent,
     descent_advance,
+    descent_at_saddle,
     descent_bind,
-    descent_g,
+    descent_doubt,
+    descent_gnorm,
     descent_options,
+    descent_question,
     descent_result,
     descent_size,
     descent_start,
     descent_state,
     descent_tell,
-    descent_x,
     direction_rows,
+    lapack,
     lbfgs_pair,
     loop,
     loop_complete_result,
@@ -61,7 +75,6 @@ from optlab_c.core cimport (
     stop_tests,
     vec_all_finite,
     vec_bytes,
-    vec_norm,
 )
 
 from zlib import crc32
@@ -70,12 +83,35 @@ import numpy as np
 
 cnp.import_array()
 
-F, G = OPTLAB_F, OPTLAB_G
-ITERATE, DONE = DESCENT_ITERATE, DESCENT_DONE
+F, G, HV, H, SOLVE = OPTLAB_F, OPTLAB_G, OPTLAB_HV, OPTLAB_H, OPTLAB_SOLVE
+ITERATE, DONE, CURVATURE = DESCENT_ITERATE, DESCENT_DONE, DESCENT_CURVATURE
 DTYPES = (np.dtype(np.float64), np.dtype(np.float32))
 DIRECTIONS = {direction_rows[i].name.decode(): i for i in range(DIRECTION_KINDS)}
 SEARCHES = {search_rows[i].name.decode(): i for i in range(SEARCH_KINDS)}
 STEP_RULES = {"bb1": 0, "bb2": 1, "previous": 2, "unit": 3}
+BETAS = {"hager-zhang": 0, "polak-ribiere": 1}
+
+
+cdef void* routine(lapack_module, name, int64_t arguments) except NULL:
+    """A routine of LAPACK from SciPy, checked to be what lapack.h says."""
+    capsule = lapack_module.__pyx_capi__[name]
+    cdef const char* signature = PyCapsule_GetName(capsule)
+    text = signature.decode()
+    if text.count(",") + 1 != arguments or "int *" not in text:
+        raise ImportError(f"LAPACK's {name} in this SciPy has another form: {text}")
+    return PyCapsule_GetPointer(capsule, signature)
+
+
+cdef int need_lapack() except -1:
+    """Fill the core's table, once: the import costs more than most small runs."""
+    if lapack.syevd != NULL:
+        return 0
+    from scipy.linalg import cython_lapack
+
+    lapack.potrf = routine(cython_lapack, "dpotrf", 5)
+    lapack.potrs = routine(cython_lapack, "dpotrs", 8)
+    lapack.syevd = routine(cython_lapack, "dsyevd", 11)
+    return 0
 
 
 @cython.final
@@ -87,25 +123,36 @@ cdef class Settings:
 
     def __init__(
         self, *, direction, line_search, dtype, double gtol, double ftol, double xrtol,
-        int64_t maxiter, int64_t maxfun, double norm, double first_step, step_rule,
-        int maxcor, bint corrected, double noise, int maxls, bint values_first,
-        double c1, double c2, double step_length, double tol, double eta, double rho,
-        double theta, double gamma,
+        double xtol, int64_t maxiter, int64_t maxfun, double norm, double first_step,
+        step_rule, int maxcor, bint corrected, bint bounded, beta, bint solved,
+        bint preconditioned, bint trust, int64_t maxinner, double radius,
+        double radius_max, double hessian_error, double noise, int maxls,
+        bint values_first, double c1, double c2, bint strong, double step_length, double tol,
+        double eta, double rho, double theta, double gamma,
     ):
         self.descent.dtype = DTYPES.index(np.dtype(dtype))
         self.descent.direction = DIRECTIONS[direction]
         self.descent.step_rule = STEP_RULES[step_rule]
         self.descent.maxcor = maxcor
         self.descent.corrected = corrected
+        self.descent.bounded = bounded
+        self.descent.beta = BETAS[beta]
+        self.descent.solved = solved
+        self.descent.preconditioned = preconditioned
+        self.descent.trust = trust
+        self.descent.maxinner = maxinner
+        self.descent.radius = radius
+        self.descent.radius_max = radius_max
+        self.descent.hessian_error = hessian_error
         self.descent.first_step = first_step
         self.descent.norm = norm
         self.descent.search = search_options(
             kind=SEARCHES[line_search], maxls=maxls, values_first=values_first, c1=c1,
-            c2=c2, noise=noise, step_length=step_length, tol=tol, eta=eta, rho=rho,
+            c2=c2, noise=noise, strong=strong, step_length=step_length, tol=tol, eta=eta, rho=rho,
             theta=theta, gamma=gamma,
         )
         self.stop = stop_tests(
-            gtol=gtol, ftol=ftol, xrtol=xrtol, maxiter=maxiter, maxfun=maxfun
+            gtol=gtol, ftol=ftol, xrtol=xrtol, xtol=xtol, maxiter=maxiter, maxfun=maxfun
         )
 
 
@@ -126,7 +173,7 @@ cdef class Search:
 
     def start(self, double phi0, double dphi0, double alpha):
         """Begin at phi(0) with the slope phi'(0) < 0; the first trial is alpha."""
-        self.reply = search_start(&self.s, phi0, dphi0, alpha)
+        self.reply = search_start(&self.s, phi0, dphi0, 0.0, alpha)
         return self.s.alpha
 
     def tell(self, double phi, double dphi):
@@ -168,13 +215,14 @@ cdef int observe(void* ctx, const descent* machine) noexcept with gil:
         return OPTLAB_ABORTED
 
 
-MAGIC = b"optlab descent 2"
+MAGIC = b"optlab descent 3"
 
 
 @cython.final
 cdef class Machine:
     """One run of the descent machine from x0 (a float vector of the settings' dtype).
 
+    `bounds` is a pair of such vectors, lb <= x0 <= ub, where the settings are bounded.
     Either `run` it with an objective, or `ask` and `tell`. Asking again gives the same
     question until it is answered, so that a machine may be saved in between.
     """
@@ -187,33 +235,37 @@ cdef class Machine:
     cdef object observer
     cdef BaseException error
 
-    def __init__(self, Settings settings not None, cnp.ndarray x0 not None):
+    def __init__(
+        self, Settings settings not None, cnp.ndarray x0 not None, bounds=None
+    ):
         if self.memory != NULL:
             raise RuntimeError("a machine is made once")
         if x0.ndim != 1 or x0.size == 0:
             raise ValueError(f"x0 must be a vector, got shape {(<object>x0).shape}")
         self.m.st.opt = settings.descent
         self.m.st.opt.n = cnp.PyArray_DIM(x0, 0)
+        if settings.descent.bounded != (bounds is not None):
+            raise ValueError("bounds are needed where the settings are bounded")
         self.run_.stop = settings.stop
         self.take_memory()
         descent_start(&self.m)
-        x0 = np.ascontiguousarray(x0, dtype=self.dtype)
-        memcpy(
-            self.m.mem.x[0],
-            cnp.PyArray_DATA(x0),
-            vec_bytes(self.m.st.opt.dtype, self.n),
-        )
+        self.put("x0", x0, self.m.mem.x[0])
+        if bounds is not None:
+            self.put("bounds", bounds[0], self.m.mem.lb)
+            self.put("bounds", bounds[1], self.m.mem.ub)
 
     def __dealloc__(self):
         memory_give_back(self.memory)
 
     cdef int take_memory(self) except -1:
+        if self.m.st.opt.direction == DIRECTION_NEWTON:
+            need_lapack()
         self.bytes = descent_size(&self.m.st.opt)
         self.memory = memory_take(self.bytes)
         if self.memory == NULL:
             raise MemoryError(
                 f"{self.bytes / 1e9:.3g} GB are needed for {self.n} unknowns; "
-                "l-bfgs needs the least, the less the smaller maxcor"
+                "cg and gd need the least, and l-bfgs the less the smaller maxcor"
             )
         descent_bind(&self.m, self.memory)
         self.run_.machine = &self.m
@@ -252,6 +304,7 @@ cdef class Machine:
             python.error = None  # or its traceback would keep the whole run alive
         else:
             self.run_.objective = compiled(objective, self.n, self.m.st.opt.dtype)
+            self.run_.products_only = not self.run_.objective.provides & OPTLAB_H
             with nogil:
                 status = loop_run(&self.run_)
                 if status != OPTLAB_ABORTED and loop_complete_result(&self.run_) != 0:
@@ -265,46 +318,89 @@ cdef class Machine:
         return status
 
     def ask(self):
-        """What is wanted (a mask of F and G, or an event) and a copy of the point x."""
-        if self.wanted:
-            return self.wanted, self.copy(descent_x(&self.m))
-        cdef int want = descent_advance(&self.m)
+        """What is wanted (a mask of F, G, HV, H and SOLVE, or an event) and the point x.
+
+        HV wants the Hessian times `v`. SOLVE wants a Newton step.
+        """
+        cdef int want = self.wanted
+        if not want:
+            want = descent_advance(&self.m)
         if want <= 0:
             return want, None
         self.wanted = want
-        return want, self.copy(descent_x(&self.m))
+        return want, self.copy(descent_question(&self.m).x)
 
-    def tell(self, f=None, g=None):
-        """Answer what was asked: f, or g, or both."""
-        cdef int told = 0
-        if f is not None:
-            told |= OPTLAB_F
-        if g is not None:
-            told |= OPTLAB_G
-        cdef cnp.ndarray gradient
+    @property
+    def v(self):
+        """A copy of the vector whose product with the Hessian is wanted."""
+        if not self.wanted & OPTLAB_HV:
+            raise ValueError("no Hessian product is wanted")
+        return self.copy(descent_question(&self.m).v)
+
+    def tell(self, f=None, g=None, hv=None, h=None, solve=None):
+        """Answer what was asked: f, g, hv, h, or solve = (step, curvature, z).
+
+        The step is -M^-1 g with M positive definite, and H where H is; z a unit vector
+        with the curvature z'Hz < 0, or None where H has shown none.
+        """
+        cdef optlab_point point = descent_question(&self.m)
+        cdef int told = 0, bit
+        for bit, value in (
+            (OPTLAB_F, f), (OPTLAB_G, g), (OPTLAB_HV, hv), (OPTLAB_H, h),
+            (OPTLAB_SOLVE, solve),
+        ):
+            if value is not None:
+                told |= bit
         if told == 0 or told & ~self.wanted:
             raise ValueError("only what was asked for can be told")
         if g is not None:
-            gradient = self.vector("g", g)
-            memcpy(
-                descent_g(&self.m),
-                cnp.PyArray_DATA(gradient),
-                vec_bytes(self.m.st.opt.dtype, self.n),
-            )
+            self.put("g", g, point.g)
             self.run_.counts.njev += 1
         if f is not None:
-            descent_tell(&self.m, f)
+            point.f = f
             self.run_.counts.nfev += 1
+        if hv is not None:
+            self.put("hv", hv, point.hv)
+        if h is not None:
+            self.put("h", h, point.h, 2)
+        if told & (OPTLAB_HV | OPTLAB_H):
+            self.run_.counts.nhev += 1
+        if solve is not None:
+            step, point.curvature, z = solve
+            self.put("solve", step, point.hv)
+            if z is not None:
+                self.put("solve", z, point.h)
+        descent_tell(&self.m, told, &point)
         self.wanted &= ~told
+
+    def doubt(self):
+        """Have the iterate just published looked at: CURVATURE will follow.
+
+        False where the method knows no second derivatives.
+        """
+        return descent_doubt(&self.m) != 0
+
+    @property
+    def at_saddle(self):
+        """Whether the current iterate was looked at, and is no minimum."""
+        return descent_at_saddle(&self.m) != 0
 
     # Reading it
 
-    cdef cnp.ndarray vector(self, name, v):
+    cdef cnp.ndarray vector(self, name, v, int ndim=1):
         """A vector of the machine's length and dtype; an error that names it."""
         array = np.ascontiguousarray(v, dtype=self.dtype)
-        if array.shape != (self.n,):
-            raise ValueError(f"{name} must have shape ({self.n},), got {array.shape}")
+        shape = (self.n,) * ndim
+        if array.shape != shape:
+            raise ValueError(f"{name} must have shape {shape}, got {array.shape}")
         return array
+
+    cdef int put(self, name, v, void* where, int ndim=1) except -1:
+        """Copy a vector, or a square matrix, into the arena."""
+        cdef cnp.ndarray array = self.vector(name, v, ndim)
+        cdef int64_t size = cnp.PyArray_SIZE(array)
+        memcpy(where, cnp.PyArray_DATA(array), vec_bytes(self.m.st.opt.dtype, size))
+        return 0
 
     cdef object copy(self, const void* v):
         cdef cnp.npy_intp n = self.m.st.opt.n
@@ -370,11 +466,12 @@ cdef class Machine:
         return self.m.st.direction.pairs
 
     def result(self):
-        """x, f, g and the norm of g at the point to return."""
+        """x, f, g and the norm of g at the point to return.
+
+        With bounds that is the norm of P(x - g) - x.
+        """
         cdef int slot = descent_result(&self.m)
-        cdef double norm = vec_norm(
-            self.m.st.opt.dtype, self.m.st.opt.n, self.m.mem.g[slot], self.m.st.opt.norm
-        )
+        cdef double norm = descent_gnorm(&self.m, slot)
         return (
             self.copy(self.m.mem.x[slot]),
             self.m.st.f[slot],
@@ -430,7 +527,8 @@ cdef class Machine:
 
     def pair(self, int64_t age):
         """The pair (s, y) that is `age` updates older than the newest."""
-        self.need(DIRECTION_LBFGS)
+        if self.m.st.opt.direction != DIRECTION_LBFGSB:
+            self.need(DIRECTION_LBFGS)
         if not 0 <= age < self.m.st.direction.pairs:
             raise IndexError(f"there are {self.pairs} pairs, got age {age}")
         s, y = lbfgs_pair(&self.m, age, 0), lbfgs_pair(&self.m, age, 1)

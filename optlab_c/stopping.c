@@ -16,6 +16,13 @@ static int step_settled(const stop_tests *tests, const descent *m)
     return st->snorm <= tests->xrtol * (tests->xrtol + size);
 }
 
+static int step_small(const stop_tests *tests, const descent *m)
+{
+    const descent_state *st = &m->st;
+    double length = st->alpha * vec_norm(st->opt.dtype, st->opt.n, m->mem.d, 1.0);
+    return length <= (double)st->opt.n * tests->xtol;
+}
+
 int stop_at_iterate(const stop_tests *tests, const descent *m)
 {
     const descent_state *st = &m->st;
@@ -24,6 +31,8 @@ int stop_at_iterate(const stop_tests *tests, const descent *m)
     if (st->k > 0 && tests->ftol > 0.0 && value_settled(tests, st))
         return OPTLAB_FTOL;
     if (st->k > 0 && tests->xrtol > 0.0 && step_settled(tests, m))
+        return OPTLAB_XTOL;
+    if (st->k > 0 && tests->xtol > 0.0 && step_small(tests, m))
         return OPTLAB_XTOL;
     if (st->k >= tests->maxiter)
         return OPTLAB_MAXITER;

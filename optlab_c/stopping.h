@@ -8,6 +8,7 @@ typedef struct stop_tests {
     double gtol;     /* ||g|| <= gtol */
     double ftol;     /* f_k - f_{k+1} <= ftol max(|f_k|, |f_{k+1}|, 1); 0: off */
     double xrtol;    /* ||s||_2 <= xrtol (xrtol + ||x||_2); 0: off */
+    double xtol;     /* ||s||_1 <= n xtol; 0: off */
     int64_t maxiter; /* on k */
     int64_t maxfun;  /* on evaluations of f */
 } stop_tests;

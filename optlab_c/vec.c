@@ -61,6 +61,40 @@ int vec_step(int dtype, int64_t n, const void *x, double alpha, const void *d, v
     return DISPATCH(dtype, step, n, x, alpha, d, out);
 }
 
+int vec_step_within(int dtype, int64_t n, const void *x, double alpha, const void *d,
+                    const void *lb, const void *ub, void *out)
+{
+    return DISPATCH(dtype, step_within, n, x, alpha, d, lb, ub, out);
+}
+
+double vec_longest_step(int dtype, int64_t n, const void *x, const void *d,
+                        const void *lb, const void *ub)
+{
+    return DISPATCH(dtype, longest_step, n, x, d, lb, ub);
+}
+
+void vec_projected_step(int dtype, int64_t n, const void *x, const void *g, double t,
+                        const void *lb, const void *ub, void *out)
+{
+    DISPATCH(dtype, projected_step, n, x, g, t, lb, ub, out);
+}
+
+void vec_inner_descent(int dtype, int64_t n, const void *x, const void *g,
+                       const void *lb, const void *ub, void *out)
+{
+    DISPATCH(dtype, inner_descent, n, x, g, lb, ub, out);
+}
+
+void vec_scatter(int dtype, int64_t n, void *v)
+{
+    DISPATCH(dtype, scatter, n, v);
+}
+
+double vec_combine(int dtype, int64_t n, double a, const void *x, double b, void *y)
+{
+    return DISPATCH(dtype, combine, n, a, x, b, y);
+}
+
 void vec_scale(int dtype, int64_t n, double a, const void *x, void *out)
 {
     DISPATCH(dtype, scale, n, a, x, out);

@@ -29,8 +29,31 @@ int vec_all_finite(int dtype, int64_t n, const void *x);
  * 1. */
 int vec_step(int dtype, int64_t n, const void *x, double alpha, const void *d, void *out);
 
+/* The same, and no component leaves [lb, ub]: one that comes within rounding of a bound
+ * is put onto it. */
+int vec_step_within(int dtype, int64_t n, const void *x, double alpha, const void *d,
+                    const void *lb, const void *ub, void *out);
+
+/* Longest alpha with lb <= x + alpha d <= ub. */
+double vec_longest_step(int dtype, int64_t n, const void *x, const void *d,
+                        const void *lb, const void *ub);
+
+/* out = P(x - t g) - x, with P the projection onto [lb, ub], without cancellation. */
+void vec_projected_step(int dtype, int64_t n, const void *x, const void *g, double t,
+                        const void *lb, const void *ub, void *out);
+
+/* Fill v with numbers from [-1, 1] without a pattern, the same every time. */
+void vec_scatter(int dtype, int64_t n, void *v);
+
+/* out = -g where x is well within its bounds, else 0. */
+void vec_inner_descent(int dtype, int64_t n, const void *x, const void *g,
+                       const void *lb, const void *ub, void *out);
+
 /* out = a x */
 void vec_scale(int dtype, int64_t n, double a, const void *x, void *out);
+
+/* y = a x + b y; returns y'y. */
+double vec_combine(int dtype, int64_t n, double a, const void *x, double b, void *y);
 
 typedef struct pair_products {
     double ss, sy, yy;

@@ -30,7 +30,9 @@ static double NAMED(power_sum)(int64_t n, const void *px, double p, double scale
     const REAL *x = px;
     double sum = 0.0;
     for (int64_t i = 0; i < n; i++)
-        sum += p == 2.0 ? (x[i] / scale) * (x[i] / scale) : pow(fabs(x[i]) / scale, p);
+        sum += p == 2.0   ? (x[i] / scale) * (x[i] / scale)
+               : p == 1.0 ? fabs((double)x[i]) / scale
+                          : pow(fabs(x[i]) / scale, p);
     return sum;
 }
 
@@ -77,6 +79,97 @@ static int NAMED(step)(int64_t n, const void *px, double alpha, const void *pd, 
         bad += xi - xi != 0; /* inf or NaN */
     }
     return bad ? -1 : moved > 0;
+}
+
+OPTLAB_CLONES
+static int NAMED(step_within)(int64_t n, const void *px, double alpha, const void *pd,
+                              const void *plb, const void *pub, void *pout)
+{
+    const REAL *x = px, *d = pd, *lb = plb, *ub = pub;
+    REAL *restrict out = pout;
+    const double near = 4.0 * (sizeof(REAL) == sizeof(float) ? FLT_EPSILON : DBL_EPSILON);
+    int64_t moved = 0, bad = 0;
+    for (int64_t i = 0; i < n; i++) {
+        double to = x[i] + alpha * d[i];
+        REAL xi = (REAL)to;
+        /* Written so that NaN stays NaN, and an infinite bound is never near. */
+        if (d[i] < 0 && to - lb[i] <= near * (fabs((double)x[i]) + fabs(to)))
+            xi = lb[i];
+        if (d[i] > 0 && ub[i] - to <= near * (fabs((double)x[i]) + fabs(to)))
+            xi = ub[i];
+        out[i] = xi;
+        moved += xi != x[i];
+        bad += xi - xi != 0;
+    }
+    return bad ? -1 : moved > 0;
+}
+
+static double NAMED(longest_step)(int64_t n, const void *px, const void *pd,
+                                  const void *plb, const void *pub)
+{
+    const REAL *x = px, *d = pd, *lb = plb, *ub = pub;
+    double longest = INFINITY;
+    for (int64_t i = 0; i < n; i++) {
+        if (d[i] == 0)
+            continue;
+        double room = d[i] < 0 ? (double)lb[i] - x[i] : (double)ub[i] - x[i];
+        longest = fmin(longest, room / d[i]);
+    }
+    return longest;
+}
+
+OPTLAB_CLONES
+static void NAMED(projected_step)(int64_t n, const void *px, const void *pg, double t,
+                                  const void *plb, const void *pub, void *pout)
+{
+    const REAL *x = px, *g = pg, *lb = plb, *ub = pub;
+    REAL *restrict out = pout;
+#pragma omp simd
+    for (int64_t i = 0; i < n; i++) {
+        double step = -t * g[i];
+        double low = (double)lb[i] - x[i], high = (double)ub[i] - x[i];
+        step = step < low ? low : step;
+        step = step > high ? high : step;
+        out[i] = (REAL)step;
+    }
+}
+
+static void NAMED(inner_descent)(int64_t n, const void *px, const void *pg,
+                                 const void *plb, const void *pub, void *pout)
+{
+    const REAL *x = px, *g = pg, *lb = plb, *ub = pub;
+    REAL *out = pout;
+    for (int64_t i = 0; i < n; i++) {
+        double xi = x[i], room = fmin(xi - lb[i], ub[i] - xi);
+        double scale = fmin((double)ub[i] - lb[i], fmax(1.0, fabs(xi)));
+        out[i] = room > 1e-3 * scale ? -g[i] : 0;
+    }
+}
+
+static void NAMED(scatter)(int64_t n, void *pv)
+{
+    REAL *v = pv;
+    for (int64_t i = 0; i < n; i++) { /* splitmix64 of i (Steele, Lea & Flood 2014) */
+        uint64_t z = ((uint64_t)i + 1) * 0x9e3779b97f4a7c15u;
+        z = (z ^ (z >> 30)) * 0xbf58476d1ce4e5b9u;
+        z = (z ^ (z >> 27)) * 0x94d049bb133111ebu;
+        v[i] = (REAL)((double)((z ^ (z >> 31)) >> 11) * 0x1p-52 - 1.0);
+    }
+}
+
+OPTLAB_CLONES
+static double NAMED(combine)(int64_t n, double a, const void *px, double b, void *py)
+{
+    const REAL *x = px;
+    REAL *restrict y = py;
+    double square = 0.0;
+#pragma omp simd reduction(+ : square)
+    for (int64_t i = 0; i < n; i++) {
+        double yi = a * x[i] + b * y[i];
+        y[i] = (REAL)yi;
+        square += yi * yi;
+    }
+    return square;
 }
 
 OPTLAB_CLONES

@@ -87,7 +87,7 @@ static void begin_dense(descent *m, const double *H0)
 void bfgs_reset(descent *m)
 {
     lbfgs_reset(m);
-    m->st.direction.given = 0;
+    m->st.direction.trusted = 0;
     m->st.direction.dense = 0;
     if (m->st.opt.maxcor == 0)
         begin_dense(m, NULL);
@@ -96,7 +96,7 @@ void bfgs_reset(descent *m)
 void bfgs_give_inverse(descent *m, const double *H0)
 {
     lbfgs_reset(m);
-    m->st.direction.given = 1;
+    m->st.direction.trusted = 1;
     begin_dense(m, H0);
 }
 

@@ -33,7 +33,7 @@
 #undef NAMED
 
 /* Rows start on a cache line. */
-static int64_t stride(const descent_options *opt)
+int64_t lbfgs_stride(const descent_options *opt)
 {
     int64_t line = ARENA_ALIGN / (int64_t)vec_bytes(opt->dtype, 1);
     return (opt->n + line - 1) / line * line;
@@ -41,15 +41,15 @@ static int64_t stride(const descent_options *opt)
 
 static void *row_of(const descent *m, void *rows, int64_t row)
 {
-    return (char *)rows + vec_bytes(m->st.opt.dtype, row * stride(&m->st.opt));
+    return (char *)rows + vec_bytes(m->st.opt.dtype, row * lbfgs_stride(&m->st.opt));
 }
 
 void lbfgs_bind(descent *m, arena *a)
 {
     const descent_options *opt = &m->st.opt;
     int64_t pairs = opt->maxcor;
-    m->mem.S = arena_take(a, vec_bytes(opt->dtype, pairs * stride(opt)));
-    m->mem.Y = arena_take(a, vec_bytes(opt->dtype, pairs * stride(opt)));
+    m->mem.S = arena_take(a, vec_bytes(opt->dtype, pairs * lbfgs_stride(opt)));
+    m->mem.Y = arena_take(a, vec_bytes(opt->dtype, pairs * lbfgs_stride(opt)));
     m->mem.R = arena_take(a, pairs * pairs * sizeof(double));
     m->mem.coef = arena_take(a, 3 * pairs * sizeof(double));
 }
@@ -64,11 +64,28 @@ void lbfgs_reset(descent *m)
     dir->gamma = 1.0;
 }
 
-/* The row of the pair made `age` updates before the newest. */
-static int64_t ring(const descent *m, int64_t age)
+int64_t lbfgs_row(const descent *m, int64_t age)
 {
     int64_t row = m->st.direction.head - age;
     return row < 0 ? row + m->st.opt.maxcor : row;
+}
+
+int64_t lbfgs_rows(const descent *m)
+{
+    int64_t max = m->st.opt.maxcor;
+    return m->st.direction.count < max ? m->st.direction.head + 1 : max;
+}
+
+void lbfgs_dots(const descent *m, const void *rows, const void *v, double *out)
+{
+    DISPATCH(m->st.opt.dtype, rows_dot, m->st.opt.n, lbfgs_stride(&m->st.opt),
+             lbfgs_rows(m), rows, v, NULL, out, NULL);
+}
+
+void lbfgs_add(const descent *m, const void *rows, const double *coef, void *out)
+{
+    DISPATCH(m->st.opt.dtype, rows_add, m->st.opt.n, lbfgs_stride(&m->st.opt),
+             lbfgs_rows(m), rows, coef, out);
 }
 
 /* out = sign H v; returns what the last pass found. */
@@ -77,8 +94,8 @@ static void product(descent *m, const void *v, double sign, void *out, double *o
 {
     const descent_state *st = &m->st;
     direction_state *dir = &m->st.direction;
-    int64_t n = st->opt.n, ld = stride(&st->opt), max = st->opt.maxcor;
-    int64_t pairs = dir->pairs, rows = dir->count < max ? dir->head + 1 : max;
+    int64_t n = st->opt.n, ld = lbfgs_stride(&st->opt), max = st->opt.maxcor;
+    int64_t pairs = dir->pairs, rows = lbfgs_rows(m);
     double *R = m->mem.R;
     double *restrict a = m->mem.coef, *restrict b = a + max, *restrict first = b + max;
 
@@ -90,7 +107,7 @@ static void product(descent *m, const void *v, double sign, void *out, double *o
      * has been used already (here), or its factor is still zero (below). */
     memset(first, 0, rows * sizeof *first);
     for (int64_t age = 0; age < pairs; age++) { /* newest first */
-        int64_t i = ring(m, age);
+        int64_t i = lbfgs_row(m, age);
         const double *restrict row = R + i * max;
         double ai = -b[i] / row[i]; /* minus the alphas of the two loops */
         first[i] = ai;
@@ -101,7 +118,7 @@ static void product(descent *m, const void *v, double sign, void *out, double *o
     DISPATCH(st->opt.dtype, rows_reduce, n, ld, rows, m->mem.Y, v, dir->gamma, a, out, b);
     memset(a, 0, rows * sizeof *a);
     for (int64_t age = pairs - 1; age >= 0; age--) { /* oldest first */
-        int64_t i = ring(m, age);
+        int64_t i = lbfgs_row(m, age);
         const double *restrict row = R + i * max;
         double sum = b[i];
         for (int64_t j = 0; j < rows; j++)
@@ -162,13 +179,18 @@ void lbfgs_update(descent *m, int from, int to, double dphi_to)
     dir->gamma = pair.sy / pair.yy;
 }
 
-void lbfgs_apply(descent *m, const void *v, void *out)
+void lbfgs_product(descent *m, const void *v, double sign, void *out)
 {
     double unused;
-    product(m, v, 1.0, out, &unused, &unused);
+    product(m, v, sign, out, &unused, &unused);
+}
+
+void lbfgs_apply(descent *m, const void *v, void *out)
+{
+    lbfgs_product(m, v, 1.0, out);
 }
 
 const void *lbfgs_pair(const descent *m, int64_t age, int which)
 {
-    return row_of(m, which ? m->mem.Y : m->mem.S, ring(m, age));
+    return row_of(m, which ? m->mem.Y : m->mem.S, lbfgs_row(m, age));
 }

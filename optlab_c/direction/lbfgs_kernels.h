@@ -137,6 +137,18 @@ static void NAMED(rows_reduce)(int64_t n, int64_t ld, int64_t rows, const void *
     }
 }
 
+/* out += sum_j coef[j] row_j */
+static void NAMED(rows_add)(int64_t n, int64_t ld, int64_t rows, const void *pM,
+                            const double *coef, void *pout)
+{
+    const REAL *M = pM;
+    REAL *out = pout;
+    for (int64_t start = 0; start < n; start += NAMED(BLOCK)) {
+        int64_t len = NAMED(block_end)(start, n) - start;
+        NAMED(block_combine)(len, ld, rows, M + start, coef, out + start);
+    }
+}
+
 /* r += sum_j coef[j] s_j, then r *= sign; returns r'r and v'r. */
 static void NAMED(rows_expand)(int64_t n, int64_t ld, int64_t rows, const void *pS,
                                const double *coef, double sign, void *pr, const void *pv,

@@ -9,9 +9,8 @@
 
 int backtrack(search *s, const search_trial *t, double reference)
 {
-    double bound = reference + s->opt.c1 * t->alpha * s->dphi0;
-    if (t->phi <= bound || (t->has_slope && unresolved(s, t) &&
-                            approximate_wolfe(s, t->dphi)))
+    if (t->phi <= reference + demanded(s, t) ||
+        (t->has_slope && unresolved(s, t) && approximate_wolfe(s, t->dphi)))
         return SEARCH_ACCEPT;
     s->has_hi = 1;
     double next = parabola_minimiser(&s->lo, t);

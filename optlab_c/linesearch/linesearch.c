@@ -30,11 +30,12 @@ void search_reset(search *s, const search_options *opt)
     s->alpha_max = INFINITY;
 }
 
-int search_start(search *s, double phi0, double dphi0, double alpha)
+int search_start(search *s, double phi0, double dphi0, double ddphi0, double alpha)
 {
     const search_row *row = &search_rows[s->opt.kind];
     s->phi0 = phi0;
     s->dphi0 = dphi0;
+    s->ddphi0 = ddphi0;
     s->noise = s->opt.noise * fabs(phi0);
     s->alpha = alpha;
     s->ntrial = 0;

@@ -9,6 +9,11 @@
  * is limited; where phi cannot be resolved any more (|phi - phi0| <= noise) the slope
  * decides, by the approximate Wolfe condition of Hager & Zhang 2005, section 4.
  *
+ * Sufficient decrease is a share c1 of what a model promises: the slope dphi0 alone, or
+ * with a curvature ddphi0 besides. That is the test of a trust region, where ddphi0 is
+ * d'Bd; and along a direction of negative curvature it makes a search from a saddle,
+ * where dphi0 may vanish (More' & Sorensen 1979; Goldfarb 1980).
+ *
  * To add a search: one file with an `advance` (and, if needed, a `start`), one row in the
  * table of linesearch.c. */
 #ifndef OPTLAB_LINESEARCH_H
@@ -38,6 +43,7 @@ typedef struct search_options {
     int values_first; /* slopes are dear: ask for one only where phi is acceptable */
     double c1, c2;    /* sufficient decrease and curvature, 0 < c1 < c2 < 1 */
     double noise;     /* resolution of phi relative to |phi| */
+    int strong;       /* wolfe: bounds the slope from above as well */
     double step_length; /* fixed: alpha itself */
     double tol;         /* exact: |dphi(alpha)| <= tol |dphi(0)|; strong-wolfe: interval */
     double eta;         /* nonmonotone: weight of the past, 0 (Armijo) .. 1 (average) */
@@ -52,6 +58,7 @@ typedef struct search_trial {
 typedef struct search {
     search_options opt;
     double phi0, dphi0;
+    double ddphi0; /* curvature that the model of phi has; 0: the model is linear */
     double noise; /* absolute: differences of phi below this carry no information */
     double alpha; /* the next trial, or the accepted one */
     int ntrial;
@@ -87,8 +94,9 @@ extern const search_row search_rows[SEARCH_KINDS];
 /* Forget everything kept across searches. */
 void search_reset(search *s, const search_options *opt);
 
-/* Begin at phi0 with slope dphi0 < 0; the first trial is alpha > 0. */
-int search_start(search *s, double phi0, double dphi0, double alpha);
+/* Begin at phi0 with slope dphi0 < 0, or <= 0 where ddphi0 < 0; the first trial is
+ * alpha > 0. */
+int search_start(search *s, double phi0, double dphi0, double ddphi0, double alpha);
 
 /* Tell the trial; `has_slope` is 0 where only phi is known. */
 int search_advance(search *s, double phi, double dphi, int has_slope);
@@ -107,9 +115,17 @@ static inline int approximate_wolfe(const search *s, double dphi)
     return (2.0 * s->opt.c1 - 1.0) * s->dphi0 >= dphi && dphi >= s->opt.c2 * s->dphi0;
 }
 
+/* The change of phi that is demanded at a trial: c1 times what the model promises. Beyond
+ * its minimiser, alpha = 1, a convex model is no measure, but its mean slope until there. */
+static inline double demanded(const search *s, const search_trial *t)
+{
+    double along = s->ddphi0 > 0.0 && t->alpha > 1.0 ? 1.0 : t->alpha;
+    return s->opt.c1 * t->alpha * (s->dphi0 + 0.5 * along * s->ddphi0);
+}
+
 static inline int sufficient_decrease(const search *s, const search_trial *t)
 {
-    return t->phi <= s->phi0 + s->opt.c1 * t->alpha * s->dphi0;
+    return t->phi <= s->phi0 + demanded(s, t);
 }
 
 static inline int unresolved(const search *s, const search_trial *t)

@@ -1,7 +1,7 @@
-/* Weak Wolfe conditions by bracketing and safeguarded cubic steps.
+/* Wolfe conditions by bracketing and safeguarded cubic steps.
  *
  * phi(alpha) <= phi(0) + c1 alpha dphi(0) and dphi(alpha) >= c2 dphi(0)
- * (Nocedal & Wright 2006, eq. 3.6); where phi cannot be resolved, the approximate Wolfe
+ * (Nocedal & Wright 2006, eq. 3.6), with `strong` also dphi(alpha) <= -c2 dphi(0); where phi cannot be resolved, the approximate Wolfe
  * condition of Hager & Zhang 2005.
  *
  * `lo` is too short (it met the first condition, not the second), `hi` too long. Until
@@ -51,9 +51,9 @@ int wolfe_advance(search *s, const search_trial *t)
     } else if (!sufficient_decrease(s, t)) {
         too_long = 1;
     } else {
-        if (t->dphi >= s->opt.c2 * s->dphi0)
+        too_long = s->opt.strong && t->dphi > -s->opt.c2 * s->dphi0;
+        if (!too_long && t->dphi >= s->opt.c2 * s->dphi0)
             return SEARCH_ACCEPT;
-        too_long = 0;
     }
 
     if (too_long) {
