@@ -3,7 +3,9 @@
 from optlab import problems
 from optlab._version import __version__
 from optlab.config import show_config
+from optlab.fmin import fmin_bfgs, fmin_cg, fmin_l_bfgs_b, fmin_ncg
 from optlab.gradient import check_gradient
+from optlab.interop import scipy_method, sklearn_optimizer
 from optlab.minimize import minimize
 from optlab.result import OptimizeResult, Status
 from optlab.search import line_search
@@ -13,8 +15,14 @@ __all__ = [
     "Status",
     "__version__",
     "check_gradient",
+    "fmin_bfgs",
+    "fmin_cg",
+    "fmin_l_bfgs_b",
+    "fmin_ncg",
     "line_search",
     "minimize",
     "problems",
+    "scipy_method",
     "show_config",
+    "sklearn_optimizer",
 ]
