@@ -64,6 +64,11 @@ EPSILON[1] = np.finfo(np.float32).eps
 cdef double COMPLEX_STEP = 1e-20
 
 
+cdef object quiet():
+    """Overflow and NaN are answers here; where users compute, warnings are theirs."""
+    return np.errstate(all="ignore")
+
+
 cdef double best_step(double eps, int mode) noexcept:
     """The relative step that a function resolved to eps is best differenced by.
 
@@ -199,7 +204,7 @@ def stencil(x, v, double h, lower, upper, bint central):
 
     Where the moves +hv and -hv both fit they make the central difference. One-sided, a
     component without room forward goes backward, apart from the others, and h shrinks
-    where neither side has room enough; a component with no room at all is left out.
+    where neither side has room enough; a component with next to none is left out.
     The one-sided formula of second order is (-3 g(x) + 4 g(x + hv) - g(x + 2hv)) / 2h.
     """
     if central and (
@@ -211,14 +216,16 @@ def stencil(x, v, double h, lower, upper, bint central):
     if lower is not None:
         size, positive = np.abs(v), v > 0
         below, above = x - lower, upper - x
-        ahead, behind = (
-            np.where(positive, above, below), np.where(positive, below, above)
-        )
-        free = (size > 0) & (np.maximum(ahead, behind) > 0)
+        ahead = np.where(positive, above, below)
+        behind = np.where(positive, below, above)
+        room = np.maximum(ahead, behind) / size  # the longest reach, for each alone
+        room[size == 0] = 0.0
+        # One that is all but fixed must not shrink the move of the others.
+        least = 1e-3 * min(reach * h, max(room.max(), 1e-3 * reach * h))
+        free = room >= least
         if not free.any():
             return []
-        room = np.maximum(ahead, behind)[free] / size[free]
-        h = min(h, room.min() / reach)
+        h = min(h, room[free].min() / reach)
         forward = free & ((reach * h * size <= ahead) | (ahead >= behind))
         parts = [(v * forward, h), (v * (free & ~forward), -h)]
     moves = []
@@ -513,8 +520,10 @@ cdef class PythonObjective:
             return self.hessp(self.vector(point.x), v)
         size = float(np.abs(v).max())
         if not 0.0 < size < np.inf:
-            return v * 0.0  # 0, or NaN
-        return size * self.hessian_differences(point, [v.astype(np.float64) / size])[0]
+            return np.full(self.n, size * 0.0)  # 0, or NaN
+        row = self.hessian_differences(point, [v.astype(np.float64) / size])[0]
+        with quiet():
+            return size * row
 
     cdef object dense(self, optlab_point* point):
         """The Hessian as a matrix; of n products, where that is all there is."""
@@ -533,13 +542,15 @@ cdef class PythonObjective:
             ])
         else:
             rows = self.hessian_differences(point, list(units))
-            if self.lower is not None and self.second != COMPLEX:
-                fixed = self.lower == self.upper  # what cannot be moved has no row
-                rows[fixed] = rows[:, fixed].T
-        return (rows + rows.T) / 2
+            blank = ~rows.any(axis=1)  # zero, or of what cannot be moved
+            rows[blank] = rows[:, blank].T
+        with quiet():
+            return (rows + rows.T) / 2
 
     cdef int take_matrix(self, object matrix, void* out) except -1:
-        cdef cnp.ndarray H = np.ascontiguousarray(matrix, self.dtype)
+        cdef cnp.ndarray H
+        with quiet():  # float32 has less range
+            H = np.ascontiguousarray(matrix, self.dtype)
         memcpy(out, cnp.PyArray_DATA(H), self.n * self.n * self.dtype.itemsize)
         return 0
 
@@ -587,20 +598,23 @@ cdef class PythonObjective:
         rows = np.zeros((len(V), self.n))
         points, places = [], []
         at = x.astype(np.float64)
-        for k, v in enumerate(V):
-            h = self.stride(x, v)
-            for move, weight in stencil(at, v, h, self.lower, self.upper, central):
-                point = at + move
-                if self.lower is not None:
-                    point = np.clip(point, self.lower, self.upper)
-                point = point.astype(self.dtype)
-                # How far it is after rounding, along the move that was meant.
-                made = (point - at) @ move / (move @ move)
-                if made != 0.0:
-                    points.append(point)
-                    places.append((k, weight / made))
+        with quiet():
+            for k, v in enumerate(V):
+                h = self.stride(x, v)
+                for move, weight in stencil(at, v, h, self.lower, self.upper, central):
+                    point = at + move
+                    if self.lower is not None:
+                        point = np.clip(point, self.lower, self.upper)
+                    point = point.astype(self.dtype)
+                    # How much of the move that was meant is left after rounding.
+                    along = move / np.abs(move).max()
+                    made = (point - at) @ along / (move @ along)
+                    if made != 0.0:
+                        points.append(point)
+                        places.append((k, weight / made))
         for (k, weight), gradient in zip(places, self.gradients(points), strict=True):
-            rows[k] += weight * (gradient - g)
+            with quiet():
+                rows[k] += weight * (gradient - g)
         return rows
 
     cdef object gradients(self, list points):
@@ -627,7 +641,9 @@ cdef class PythonObjective:
             answers = self.answers(self.jac, points)
         answers = complex_answers(answers, "hess", "jac")
         for k, (h, answer) in enumerate(zip(steps, answers, strict=True)):
-            rows[k] = as_imaginary(answer, self.n, "hess", "jac") / h
+            rows[k] = as_imaginary(answer, self.n, "hess", "jac")
+            with quiet():
+                rows[k] /= h
         return rows
 
     # The gradient
@@ -810,6 +826,6 @@ cdef class PythonObjective:
             "fun",
         )
         for i, h, answer in zip(free, steps, answers, strict=True):
-            slopes[i] = as_imaginary(answer, 1, "jac", "fun")[0] / h
+            slopes[i] = as_imaginary(answer, 1, "jac", "fun").item() / h
         self.take_vector(slopes, g, "jac")
         return 0
