@@ -50,6 +50,7 @@ cdef class PythonObjective:
     cdef object gradients(self, list points)
     cdef object complex_gradients(self, object x, list V)
     cdef double get(self, const void* x, int64_t i) noexcept
+    cdef void put(self, void* x, int64_t i, double value) noexcept
     cdef double wish(self, double xi, int64_t i) noexcept
     cdef double length(self, double xi, double wish, double relative) noexcept
     cdef double rounded(self, double value) noexcept

@@ -280,8 +280,10 @@ cdef class PythonObjective:
         self.steps = steps
         self.absolute_steps = absolute_steps
         if bounds is not None:
+            range_ = np.finfo(self.dtype)  # an open side ends there, too
             self.lower, self.upper = (
-                np.ascontiguousarray(side, np.float64) for side in bounds
+                np.clip(side, range_.min, range_.max).astype(np.float64)
+                for side in bounds
             )
             self.low, self.high = self.lower, self.upper
         # What f is resolved to, and the gradient that is made of it.
@@ -426,9 +428,8 @@ cdef class PythonObjective:
         return answers
 
     cdef int take_vector(self, object v, void* out, str name) except -1:
-        cdef Py_ssize_t i
+        cdef int64_t i
         cdef const double[::1] checked
-        cdef float* single = <float*>out
         if (
             cnp.PyArray_Check(v)
             and cnp.PyArray_TYPE(<cnp.ndarray>v) == self.typenum
@@ -443,11 +444,8 @@ cdef class PythonObjective:
             )
             return 0
         checked = as_vector(v, self.n, name)
-        if self.typenum == cnp.NPY_FLOAT64:
-            memcpy(out, &checked[0], self.n * sizeof(double))
-        else:
-            for i in range(self.n):
-                single[i] = <float>checked[i]
+        for i in range(self.n):
+            self.put(out, i, checked[i])
         return 0
 
     cdef int evaluate(self, int want, optlab_point* point) except -1:
@@ -492,7 +490,7 @@ cdef class PythonObjective:
             self.take_matrix(self.dense(point), point.h)
         if want & OPTLAB_SOLVE:
             step, point.curvature, direction = self.hess_at(point.x).newton(
-                self.copy(point.g)
+                self.copy(point.g).astype(np.float64)
             )
             self.take_vector(step, point.hv, "hess")
             if point.curvature < 0.0:
@@ -503,7 +501,7 @@ cdef class PythonObjective:
         """The Hessian at x, made once: many products are asked for at one x."""
         cdef size_t size = self.n * self.dtype.itemsize
         if self.hess_x is None or memcmp(cnp.PyArray_DATA(self.hess_x), x, size):
-            self.hess_x = None
+            self.hess_x = self.hess_answer = None
             self.count(0, 0, 1)
             self.hess_answer = self.call(self.hess, x)
             self.hess_x = self.copy(x)
@@ -558,6 +556,7 @@ cdef class PythonObjective:
         """The Hessian times each v of V, whose largest component is 1."""
         x, g = self.copy(point.x), self.copy(point.g).astype(np.float64)
         cdef bint central = self.second == CENTRAL
+        cdef double error = self.gradient_error
         if self.second == COMPLEX:
             return self.complex_gradients(x, V)
         if not np.isfinite(g).all():
@@ -570,6 +569,7 @@ cdef class PythonObjective:
                 rows[k] = side * retry[0]
                 if np.isfinite(rows[k]).all():
                     break
+        self.gradient_error = error  # that of the point, not of those around it
         return rows
 
     cdef double stride(self, object x, const double[::1] v) except? -1.0:
@@ -653,6 +653,12 @@ cdef class PythonObjective:
             return (<const double*>x)[i]
         return (<const float*>x)[i]
 
+    cdef void put(self, void* x, int64_t i, double value) noexcept:
+        if self.typenum == cnp.NPY_FLOAT64:
+            (<double*>x)[i] = value
+        else:
+            (<float*>x)[i] = <float>value
+
     cdef double wish(self, double xi, int64_t i) noexcept:
         """The step that the user asks for, signed, or 0."""
         if self.absolute_steps is not None:
@@ -723,11 +729,7 @@ cdef class PythonObjective:
 
     cdef void move(self, object array, int64_t i, double offset) noexcept:
         cdef void* data = cnp.PyArray_DATA(<cnp.ndarray>array)
-        cdef double moved = self.inside(self.get(data, i) + offset, i)
-        if self.typenum == cnp.NPY_FLOAT64:
-            (<double*>data)[i] = moved
-        else:
-            (<float*>data)[i] = <float>moved
+        self.put(data, i, self.inside(self.get(data, i) + offset, i))
 
     cdef int probe_all(self, const void* x) except -1:
         """f at all the moves."""
@@ -800,10 +802,7 @@ cdef class PythonObjective:
                 # Written so that a slope that is not finite needs no second look.
                 resolved = resolved or not fabs(slope * width) <= rounding
                 self.gradient_error = max(self.gradient_error, rounding / fabs(width))
-            if self.typenum == cnp.NPY_FLOAT64:
-                (<double*>g)[i] = slope
-            else:
-                (<float*>g)[i] = <float>slope
+            self.put(g, i, slope)
         return resolved or not moved
 
     cdef int complex_differences(self, const void* x, void* g) except -1:

@@ -311,6 +311,19 @@ class TestNewton:
         else:
             assert abs(curvature / scale) <= 1e-8
 
+    @pytest.mark.parametrize("shift", [0.0, 1.0])
+    def test_float32(self, shift):
+        n = 50
+        H = (laplacian(n) - shift * sparse.eye_array(n)).astype(np.float32)
+        x = np.ones(n)
+        single, double = (
+            objective(lambda x: H, n, dtype, jac=lambda x: x).newton(x)
+            for dtype in (1, 0)
+        )
+        assert single[0].dtype == np.float32
+        np.testing.assert_allclose(single[0], double[0], rtol=1e-6)
+        assert single[1] == double[1]
+
     def test_the_same_bits_again(self):
         H = laplacian(200) - 0.5 * sparse.eye_array(200)
         g = np.random.default_rng(2).normal(size=200)
