@@ -26,7 +26,9 @@ cdef class PythonObjective:
     cdef const double[::1] absolute_steps
     cdef object lower, upper
     cdef const double[::1] low, high  # the same, for loops
-    cdef double[:, ::1] offsets, values  # of f's differences: two for each component
+    cdef cnp.ndarray buffer
+    cdef double* offsets  # of f's differences, two for each component; in the buffer
+    cdef double* values  # f there
 
     cdef cnp.ndarray copy(self, const void* x)
     cdef object vector(self, const void* x)

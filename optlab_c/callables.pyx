@@ -266,6 +266,7 @@ cdef class PythonObjective:
                  steps=None, absolute_steps=None, *, second=None, hess=None,
                  hessp=None, bounds=None, map=None):
         cdef double eps = EPSILON[dtype]
+        cdef cnp.npy_intp shape
         self.mode = MODES[mode]
         self.second = -1 if second is None else SECOND[second]
         self.fun = fun
@@ -289,7 +290,10 @@ cdef class PythonObjective:
         # What f is resolved to, and the gradient that is made of it.
         self.step = best_step(eps, self.mode)
         if self.mode in (FORWARD, CENTRAL):
-            self.offsets, self.values = np.zeros((2, n, 2))
+            shape = 4 * n
+            self.buffer = cnp.PyArray_EMPTY(1, &shape, cnp.NPY_FLOAT64, 0)
+            self.offsets = <double*>cnp.PyArray_DATA(self.buffer)
+            self.values = self.offsets + 2 * n
             eps = eps / self.step
         self.second_step = best_step(eps, self.second)
         self.c.version = OPTLAB_ABI_VERSION
@@ -716,7 +720,7 @@ cdef class PythonObjective:
             a, b = self.inside(xi + a, i) - xi, self.inside(xi + b, i) - xi
             if a == 0.0 or a == b:
                 a, b = far, 0.0
-        self.offsets[i, 0], self.offsets[i, 1] = a, b
+        self.offsets[2 * i], self.offsets[2 * i + 1] = a, b
 
     cdef double probe(self, const void* x, int64_t i, double offset) except? -1.0:
         """f where component i is moved."""
@@ -733,24 +737,22 @@ cdef class PythonObjective:
 
     cdef int probe_all(self, const void* x) except -1:
         """f at all the moves."""
-        cdef int64_t i
-        cdef int k
+        cdef int64_t k
         points, places = [], []
-        for i in range(self.n):
-            for k in range(2):
-                if self.offsets[i, k] == 0.0:
-                    continue
-                if self.map is None:
-                    self.values[i, k] = self.probe(x, i, self.offsets[i, k])
-                    continue
-                point = self.copy(x)
-                self.move(point, i, self.offsets[i, k])
-                points.append(point)
-                places.append((i, k))
+        for k in range(2 * self.n):
+            if self.offsets[k] == 0.0:
+                continue
+            if self.map is None:
+                self.values[k] = self.probe(x, k // 2, self.offsets[k])
+                continue
+            point = self.copy(x)
+            self.move(point, k // 2, self.offsets[k])
+            points.append(point)
+            places.append(k)
         if points:
             self.count(len(points), 0, 0)
-            for (i, k), f in zip(places, self.answers(self.fun, points), strict=True):
-                self.values[i, k] = as_value(f)
+            for k, f in zip(places, self.answers(self.fun, points), strict=True):
+                self.values[k] = as_value(f)
         return 0
 
     cdef int differences(self, const void* x, double f, void* g) except -1:
@@ -778,8 +780,8 @@ cdef class PythonObjective:
         self.probe_all(x)
         self.gradient_error = 0.0
         for i in range(self.n):
-            a, b = self.offsets[i, 0], self.offsets[i, 1]
-            plus, minus = self.values[i, 0], self.values[i, 1]
+            a, b = self.offsets[2 * i], self.offsets[2 * i + 1]
+            plus, minus = self.values[2 * i], self.values[2 * i + 1]
             slope = 0.0
             width = a
             if a != 0.0:

@@ -37,6 +37,15 @@ class WithHessian:
         return 2 * np.eye(x.size)
 
 
+class WithAttributes:
+    """It happens to have these names for something else."""
+
+    hess, hessp = np.eye(2), "none"
+
+    def fun_and_grad(self, x):
+        return f(x), g(x)
+
+
 class WithProducts:
     def fun_and_grad(self, x):
         return f(x), g(x)
@@ -68,6 +77,7 @@ def bound(objective, **more):
         ((WithHessian(), True), "joint", "hess"),
         ((WithHessian(), None, None, hp), "joint", "hessp"),
         ((WithProducts(), None), "joint", "hessp"),
+        ((WithAttributes(), None), "joint", None),
         ((WithProducts(), None, "3-point"), "joint", "3-point"),
         ((problems.get("rosenbrock"), None), "compiled", "compiled"),
         ((problems.get("rosenbrock"), None, h), "compiled", "hess"),
