@@ -155,21 +155,22 @@ class Objective:
         self.second = self.hess = self.hessp = None
         if hessp is not None and not callable(hessp):
             raise TypeError(f"hessp must be callable, got {hessp!r}")
-        if isinstance(hess, HessianUpdateStrategy):
+        if hess is None:
+            if hessp is not None:
+                self.second, self.hessp = "hessp", hessp
+        elif isinstance(hess, str):
+            self.second = _scheme("hess", hess)
+        elif callable(hess):
+            self.second, self.hess = "hess", hess
+        elif isinstance(hess, HessianUpdateStrategy):
             raise TypeError(
                 "hess must give second derivatives, got the quasi-Newton update "
                 f"{type(hess).__name__}: choose method='bfgs' or 'l-bfgs' instead"
             )
-        if isinstance(hess, str):
-            self.second = _scheme("hess", hess)
-        elif callable(hess):
-            self.second, self.hess = "hess", hess
-        elif hess is not None:
+        else:
             raise TypeError(
                 f"hess must be callable, None or one of {DIFFERENCES}, got {hess!r}"
             )
-        elif hessp is not None:
-            self.second, self.hessp = "hessp", hessp
 
     def _take_object(self, fun: Any) -> None:
         """An objective object brings its derivatives along; a function does not."""
@@ -187,9 +188,8 @@ class Objective:
                 if self.dtype not in DTYPES:
                     raise TypeError(f"fun.dtype must be one of {DTYPES}, got {wanted}")
             if self.second is None:
-                self._take_second(
-                    getattr(fun, "hess", None), getattr(fun, "hessp", None)
-                )
+                own = (getattr(fun, name, None) for name in ("hess", "hessp"))
+                self._take_second(*(one if callable(one) else None for one in own))
         else:
             self.mode = "2-point"
 

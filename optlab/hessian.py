@@ -81,6 +81,7 @@ class Hessian:
             ) from None
         return array.reshape(1, 1) if self.n == array.size == 1 else array
 
+    @np.errstate(all="ignore")  # infinity is found, and needs no warning
     def _symmetric(self, H: Any, dtype: np.dtype) -> Any:
         """H, its rounding errors made symmetric; an error where it is no Hessian."""
         largest, difference = abs(H).max(), abs(H - H.T).max()
@@ -106,6 +107,7 @@ class Dense:
     def __init__(self, H: np.ndarray) -> None:
         self.H = H
 
+    @np.errstate(all="ignore")
     def product(self, v: np.ndarray) -> np.ndarray:
         """H v."""
         return np.asarray(self.H @ v)
@@ -114,6 +116,7 @@ class Dense:
         """H itself."""
         return self.H
 
+    @np.errstate(all="ignore")
     def newton(self, g: np.ndarray) -> Newton:
         """Where H is not positive definite, M has its eigenvalues' absolute values.
 
@@ -146,6 +149,7 @@ class Sparse:
     def __init__(self, H: sparse.csc_array) -> None:
         self.H = H
 
+    @np.errstate(all="ignore")
     def product(self, v: np.ndarray) -> np.ndarray:
         """H v."""
         return np.asarray(self.H @ v)
@@ -154,6 +158,7 @@ class Sparse:
         """H as an array."""
         return np.asarray(self.H.toarray())
 
+    @np.errstate(all="ignore")
     def newton(self, g: np.ndarray) -> Newton:
         """Where H is not positive definite, M = H + tau I.
 
@@ -186,7 +191,7 @@ class Sparse:
 
 
 class Operator:
-    """A LinearOperator: products are all that is known of it."""
+    """A LinearOperator: products, which are the user's, are all that is known of it."""
 
     def __init__(self, H: LinearOperator) -> None:
         self.H = H

@@ -27,7 +27,9 @@ cdef class PythonObjective:
     cdef const double[::1] absolute_steps
     cdef object lower, upper
     cdef const double[::1] low, high  # the same, for loops
-    cdef double[:, ::1] offsets, values  # of f's differences: two for each component
+    cdef cnp.ndarray buffer
+    cdef double* offsets  # of f's differences, two for each component; in the buffer
+    cdef double* values  # f there
 
     cdef cnp.ndarray copy(self, const void* x)
     cdef object vector(self, const void* x)
@@ -52,6 +54,7 @@ cdef class PythonObjective:
     cdef object gradients(self, list points)
     cdef object complex_gradients(self, object x, list V)
     cdef double get(self, const void* x, int64_t i) noexcept
+    cdef void put(self, void* x, int64_t i, double value) noexcept
     cdef double wish(self, double xi, int64_t i) noexcept
     cdef double length(self, double xi, double wish, double relative) noexcept
     cdef double rounded(self, double value) noexcept

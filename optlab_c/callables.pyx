@@ -64,6 +64,11 @@ EPSILON[1] = np.finfo(np.float32).eps
 cdef double COMPLEX_STEP = 1e-20
 
 
+cdef object quiet():
+    """Overflow and NaN are answers here; where users compute, warnings are theirs."""
+    return np.errstate(all="ignore")
+
+
 cdef double best_step(double eps, int mode) noexcept:
     """The relative step that a function resolved to eps is best differenced by.
 
@@ -199,7 +204,7 @@ def stencil(x, v, double h, lower, upper, bint central):
 
     Where the moves +hv and -hv both fit they make the central difference. One-sided, a
     component without room forward goes backward, apart from the others, and h shrinks
-    where neither side has room enough; a component with no room at all is left out.
+    where neither side has room enough; a component with next to none is left out.
     The one-sided formula of second order is (-3 g(x) + 4 g(x + hv) - g(x + 2hv)) / 2h.
     """
     if central and (
@@ -211,14 +216,16 @@ def stencil(x, v, double h, lower, upper, bint central):
     if lower is not None:
         size, positive = np.abs(v), v > 0
         below, above = x - lower, upper - x
-        ahead, behind = (
-            np.where(positive, above, below), np.where(positive, below, above)
-        )
-        free = (size > 0) & (np.maximum(ahead, behind) > 0)
+        ahead = np.where(positive, above, below)
+        behind = np.where(positive, below, above)
+        room = np.maximum(ahead, behind) / size  # the longest reach, for each alone
+        room[size == 0] = 0.0
+        # One that is all but fixed must not shrink the move of the others.
+        least = 1e-3 * min(reach * h, max(room.max(), 1e-3 * reach * h))
+        free = room >= least
         if not free.any():
             return []
-        room = np.maximum(ahead, behind)[free] / size[free]
-        h = min(h, room.min() / reach)
+        h = min(h, room[free].min() / reach)
         forward = free & ((reach * h * size <= ahead) | (ahead >= behind))
         parts = [(v * forward, h), (v * (free & ~forward), -h)]
     moves = []
@@ -259,6 +266,7 @@ cdef class PythonObjective:
                  steps=None, absolute_steps=None, *, second=None, hess=None,
                  hessp=None, bounds=None, map=None):
         cdef double eps = EPSILON[dtype]
+        cdef cnp.npy_intp shape
         self.mode = MODES[mode]
         self.second = -1 if second is None else SECOND[second]
         self.fun = fun
@@ -273,14 +281,19 @@ cdef class PythonObjective:
         self.steps = steps
         self.absolute_steps = absolute_steps
         if bounds is not None:
+            range_ = np.finfo(self.dtype)  # an open side ends there, too
             self.lower, self.upper = (
-                np.ascontiguousarray(side, np.float64) for side in bounds
+                np.clip(side, range_.min, range_.max).astype(np.float64)
+                for side in bounds
             )
             self.low, self.high = self.lower, self.upper
         # What f is resolved to, and the gradient that is made of it.
         self.step = best_step(eps, self.mode)
         if self.mode in (FORWARD, CENTRAL):
-            self.offsets, self.values = np.zeros((2, n, 2))
+            shape = 4 * n
+            self.buffer = cnp.PyArray_EMPTY(1, &shape, cnp.NPY_FLOAT64, 0)
+            self.offsets = <double*>cnp.PyArray_DATA(self.buffer)
+            self.values = self.offsets + 2 * n
             eps = eps / self.step
         self.second_step = best_step(eps, self.second)
         self.c.version = OPTLAB_ABI_VERSION
@@ -433,9 +446,8 @@ cdef class PythonObjective:
         return answers
 
     cdef int take_vector(self, object v, void* out, str name) except -1:
-        cdef Py_ssize_t i
+        cdef int64_t i
         cdef const double[::1] checked
-        cdef float* single = <float*>out
         if (
             cnp.PyArray_Check(v)
             and cnp.PyArray_TYPE(<cnp.ndarray>v) == self.typenum
@@ -450,11 +462,8 @@ cdef class PythonObjective:
             )
             return 0
         checked = as_vector(v, self.n, name)
-        if self.typenum == cnp.NPY_FLOAT64:
-            memcpy(out, &checked[0], self.n * sizeof(double))
-        else:
-            for i in range(self.n):
-                single[i] = <float>checked[i]
+        for i in range(self.n):
+            self.put(out, i, checked[i])
         return 0
 
     cdef int evaluate(self, int want, optlab_point* point) except -1:
@@ -499,7 +508,7 @@ cdef class PythonObjective:
             self.take_matrix(self.dense(point), point.h)
         if want & OPTLAB_SOLVE:
             step, point.curvature, direction = self.hess_at(point.x).newton(
-                self.copy(point.g)
+                self.copy(point.g).astype(np.float64)
             )
             self.take_vector(step, point.hv, "hess")
             if point.curvature < 0.0:
@@ -510,7 +519,7 @@ cdef class PythonObjective:
         """The Hessian at x, made once: many products are asked for at one x."""
         cdef size_t size = self.n * self.dtype.itemsize
         if self.hess_x is None or memcmp(cnp.PyArray_DATA(self.hess_x), x, size):
-            self.hess_x = None
+            self.hess_x = self.hess_answer = None
             self.count(0, 0, 1)
             self.hess_answer = self.call(self.hess, x)
             self.hess_x = self.copy(x)
@@ -527,8 +536,10 @@ cdef class PythonObjective:
             return self.hessp(self.vector(point.x), v)
         size = float(np.abs(v).max())
         if not 0.0 < size < np.inf:
-            return v * 0.0  # 0, or NaN
-        return size * self.hessian_differences(point, [v.astype(np.float64) / size])[0]
+            return np.full(self.n, size * 0.0)  # 0, or NaN
+        row = self.hessian_differences(point, [v.astype(np.float64) / size])[0]
+        with quiet():
+            return size * row
 
     cdef object dense(self, optlab_point* point):
         """The Hessian as a matrix; of n products, where that is all there is."""
@@ -547,13 +558,15 @@ cdef class PythonObjective:
             ])
         else:
             rows = self.hessian_differences(point, list(units))
-            if self.lower is not None and self.second != COMPLEX:
-                fixed = self.lower == self.upper  # what cannot be moved has no row
-                rows[fixed] = rows[:, fixed].T
-        return (rows + rows.T) / 2
+            blank = ~rows.any(axis=1)  # zero, or of what cannot be moved
+            rows[blank] = rows[:, blank].T
+        with quiet():
+            return (rows + rows.T) / 2
 
     cdef int take_matrix(self, object matrix, void* out) except -1:
-        cdef cnp.ndarray H = np.ascontiguousarray(matrix, self.dtype)
+        cdef cnp.ndarray H
+        with quiet():  # float32 has less range
+            H = np.ascontiguousarray(matrix, self.dtype)
         memcpy(out, cnp.PyArray_DATA(H), self.n * self.n * self.dtype.itemsize)
         return 0
 
@@ -561,6 +574,7 @@ cdef class PythonObjective:
         """The Hessian times each v of V, whose largest component is 1."""
         x, g = self.copy(point.x), self.copy(point.g).astype(np.float64)
         cdef bint central = self.second == CENTRAL
+        cdef double error = self.gradient_error
         if self.second == COMPLEX:
             return self.complex_gradients(x, V)
         if not np.isfinite(g).all():
@@ -573,6 +587,7 @@ cdef class PythonObjective:
                 rows[k] = side * retry[0]
                 if np.isfinite(rows[k]).all():
                     break
+        self.gradient_error = error  # that of the point, not of those around it
         return rows
 
     cdef double stride(self, object x, const double[::1] v) except? -1.0:
@@ -601,20 +616,23 @@ cdef class PythonObjective:
         rows = np.zeros((len(V), self.n))
         points, places = [], []
         at = x.astype(np.float64)
-        for k, v in enumerate(V):
-            h = self.stride(x, v)
-            for move, weight in stencil(at, v, h, self.lower, self.upper, central):
-                point = at + move
-                if self.lower is not None:
-                    point = np.clip(point, self.lower, self.upper)
-                point = point.astype(self.dtype)
-                # How far it is after rounding, along the move that was meant.
-                made = (point - at) @ move / (move @ move)
-                if made != 0.0:
-                    points.append(point)
-                    places.append((k, weight / made))
+        with quiet():
+            for k, v in enumerate(V):
+                h = self.stride(x, v)
+                for move, weight in stencil(at, v, h, self.lower, self.upper, central):
+                    point = at + move
+                    if self.lower is not None:
+                        point = np.clip(point, self.lower, self.upper)
+                    point = point.astype(self.dtype)
+                    # How much of the move that was meant is left after rounding.
+                    along = move / np.abs(move).max()
+                    made = (point - at) @ along / (move @ along)
+                    if made != 0.0:
+                        points.append(point)
+                        places.append((k, weight / made))
         for (k, weight), gradient in zip(places, self.gradients(points), strict=True):
-            rows[k] += weight * (gradient - g)
+            with quiet():
+                rows[k] += weight * (gradient - g)
         return rows
 
     cdef object gradients(self, list points):
@@ -641,7 +659,9 @@ cdef class PythonObjective:
             answers = self.answers(self.jac, points)
         answers = complex_answers(answers, "hess", "jac")
         for k, (h, answer) in enumerate(zip(steps, answers, strict=True)):
-            rows[k] = as_imaginary(answer, self.n, "hess", "jac") / h
+            rows[k] = as_imaginary(answer, self.n, "hess", "jac")
+            with quiet():
+                rows[k] /= h
         return rows
 
     # The gradient
@@ -650,6 +670,12 @@ cdef class PythonObjective:
         if self.typenum == cnp.NPY_FLOAT64:
             return (<const double*>x)[i]
         return (<const float*>x)[i]
+
+    cdef void put(self, void* x, int64_t i, double value) noexcept:
+        if self.typenum == cnp.NPY_FLOAT64:
+            (<double*>x)[i] = value
+        else:
+            (<float*>x)[i] = <float>value
 
     cdef double wish(self, double xi, int64_t i) noexcept:
         """The step that the user asks for, signed, or 0."""
@@ -708,7 +734,7 @@ cdef class PythonObjective:
             a, b = self.inside(xi + a, i) - xi, self.inside(xi + b, i) - xi
             if a == 0.0 or a == b:
                 a, b = far, 0.0
-        self.offsets[i, 0], self.offsets[i, 1] = a, b
+        self.offsets[2 * i], self.offsets[2 * i + 1] = a, b
 
     cdef double probe(self, const void* x, int64_t i, double offset) except? -1.0:
         """f where component i is moved."""
@@ -721,32 +747,26 @@ cdef class PythonObjective:
 
     cdef void move(self, object array, int64_t i, double offset) noexcept:
         cdef void* data = cnp.PyArray_DATA(<cnp.ndarray>array)
-        cdef double moved = self.inside(self.get(data, i) + offset, i)
-        if self.typenum == cnp.NPY_FLOAT64:
-            (<double*>data)[i] = moved
-        else:
-            (<float*>data)[i] = <float>moved
+        self.put(data, i, self.inside(self.get(data, i) + offset, i))
 
     cdef int probe_all(self, const void* x) except -1:
         """f at all the moves."""
-        cdef int64_t i
-        cdef int k
+        cdef int64_t k
         points, places = [], []
-        for i in range(self.n):
-            for k in range(2):
-                if self.offsets[i, k] == 0.0:
-                    continue
-                if self.map is None:
-                    self.values[i, k] = self.probe(x, i, self.offsets[i, k])
-                    continue
-                point = self.copy(x)
-                self.move(point, i, self.offsets[i, k])
-                points.append(point)
-                places.append((i, k))
+        for k in range(2 * self.n):
+            if self.offsets[k] == 0.0:
+                continue
+            if self.map is None:
+                self.values[k] = self.probe(x, k // 2, self.offsets[k])
+                continue
+            point = self.copy(x)
+            self.move(point, k // 2, self.offsets[k])
+            points.append(point)
+            places.append(k)
         if points:
             self.count(len(points), 0, 0)
-            for (i, k), f in zip(places, self.answers(self.fun, points), strict=True):
-                self.values[i, k] = as_value(f)
+            for k, f in zip(places, self.answers(self.fun, points), strict=True):
+                self.values[k] = as_value(f)
         return 0
 
     cdef int differences(self, const void* x, double f, void* g) except -1:
@@ -774,8 +794,8 @@ cdef class PythonObjective:
         self.probe_all(x)
         self.gradient_error = 0.0
         for i in range(self.n):
-            a, b = self.offsets[i, 0], self.offsets[i, 1]
-            plus, minus = self.values[i, 0], self.values[i, 1]
+            a, b = self.offsets[2 * i], self.offsets[2 * i + 1]
+            plus, minus = self.values[2 * i], self.values[2 * i + 1]
             slope = 0.0
             width = a
             if a != 0.0:
@@ -798,10 +818,7 @@ cdef class PythonObjective:
                 # Written so that a slope that is not finite needs no second look.
                 resolved = resolved or not fabs(slope * width) <= rounding
                 self.gradient_error = max(self.gradient_error, rounding / fabs(width))
-            if self.typenum == cnp.NPY_FLOAT64:
-                (<double*>g)[i] = slope
-            else:
-                (<float*>g)[i] = <float>slope
+            self.put(g, i, slope)
         return resolved or not moved
 
     cdef int complex_differences(self, const void* x, void* g) except -1:
@@ -824,6 +841,6 @@ cdef class PythonObjective:
             "fun",
         )
         for i, h, answer in zip(free, steps, answers, strict=True):
-            slopes[i] = as_imaginary(answer, 1, "jac", "fun")[0] / h
+            slopes[i] = as_imaginary(answer, 1, "jac", "fun").item() / h
         self.take_vector(slopes, g, "jac")
         return 0

@@ -87,7 +87,7 @@ class TestMethod:
         assert result.success
 
 
-@pytest.mark.parametrize("jac", [5, 1.0, [], (), "4-point", "cs", "", b"2-point", {}])
+@pytest.mark.parametrize("jac", [5, 1.0, [], (), "4-point", "CS", "", b"2-point", {}])
 def test_jac(jac):
     refused("jac must be", fun=never, jac=jac)
 

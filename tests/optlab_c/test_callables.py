@@ -10,8 +10,9 @@ from scipy.optimize import approx_fprime
 
 from optlab import Status, minimize
 from optlab_c.callables import PythonObjective
+from optlab_c.machine import Machine
 from tests.functions import Counted, rosenbrock, softmax_sum
-from tests.support import same_bits
+from tests.support import same_bits, settings
 
 ROSENBROCK = rosenbrock()
 REFERENCE = minimize(ROSENBROCK, ROSENBROCK.x0, jac=True, options={"return_all": True})
@@ -466,6 +467,42 @@ class TestDifferences:
         assert result.success
         assert result.nfev == counted.nfev
         assert result.nfev >= (each + 1) * result.njev
+
+    def test_complex_steps_are_counted(self):
+        calls = []
+
+        def value(x):
+            calls.append(x.dtype)
+            return np.sum(np.cosh(x - 1)).item()
+
+        result = minimize(value, [3.0, -2.0], jac="cs", options={"gtol": 1e-12})
+        assert result.success
+        assert result.nfev == len(calls)
+        assert calls.count(np.dtype(complex)) == 2 * result.njev
+        np.testing.assert_allclose(result.x, 1, rtol=1e-12)
+
+    @pytest.mark.parametrize("scheme", ["2-point", "3-point", "cs"])
+    def test_mapped_calls_are_counted(self, scheme):
+        fun = softmax_sum(4)
+        calls = []
+
+        def value(x):
+            calls.append(x)
+            return (x @ x + np.exp(x[0])).item()
+
+        def mapped(function, points):
+            return [function(x) for x in points]
+
+        runs = []
+        for given in (mapped, None):
+            calls.clear()
+            machine = Machine(settings("bfgs", 4), fun.x0)
+            objective = PythonObjective(scheme, value, None, (), 4, map=given)
+            machine.run(objective)
+            assert machine.nfev == len(calls)
+            runs.append(machine)
+        assert same_bits(runs[0].x, runs[1].x)
+        assert runs[0].nfev == runs[1].nfev
 
     def test_arguments_reach_the_differences(self):
         result = minimize(
