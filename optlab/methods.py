@@ -34,6 +34,10 @@ class Method:
     options : tuple of Group
         The method's own options.
     summary : str
+    bounds : bool
+        Whether it handles bounds.
+    second_order : bool
+        Whether it uses products with the Hessian, or the Hessian.
     """
 
     name: str
@@ -42,6 +46,8 @@ class Method:
     inverse: str | None
     options: tuple[type[opt.Group], ...]
     summary: str
+    bounds: bool = False
+    second_order: bool = False
 
 
 LINE_SEARCHES = {
