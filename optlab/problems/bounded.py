@@ -572,13 +572,15 @@ def gay(
     low: Sequence[float],
     high: Sequence[float],
     f_opt: float,
+    x_opt: Sequence[float] | None = None,
     **size: int,
 ) -> Callable[..., Problem]:
     """Register a problem of `classic`, of one size, in a box."""
 
     def factory(scale: float = 1.0, dtype: npt.DTypeLike = "float64") -> Problem:
         box = np.column_stack([low, high])
-        return boxed(base(**size, scale=scale, dtype=dtype), box, f_opt=f_opt)
+        made = base(**size, scale=scale, dtype=dtype)
+        return boxed(made, box, f_opt=f_opt, x_opt=x_opt)
 
     called = (base.__doc__ or "").split("]")[0]
     factory.__name__ = factory.__qualname__ = f"{base.__name__}_bounded"
@@ -611,7 +613,13 @@ bard_bounded = gay(classic.bard, [0.1, 0, 0], [50, 100, 50], 0.00958228472115324
 gaussian_bounded = gay(
     classic.gaussian, [0.398, 1, -0.5], [4.2, 2, 0.1], 1.127932769618648e-8
 )
-meyer_bounded = gay(classic.meyer, [0.006, 0, 0], [2, 3e5, 3e4], 127.45177121132276)
+meyer_bounded = gay(
+    classic.meyer,
+    [0.006, 0, 0],
+    [2, 3e5, 3e4],
+    127.45177121132276,
+    x_opt=[0.006, 6125.418985011778, 343.3377228210616],
+)
 box_bounded = gay(classic.box, [0, 5, 0], [2, 9.5, 20], 0.00011434818026414597)
 powell_singular_bounded = gay(
     classic.powell_singular,
