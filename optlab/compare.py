@@ -657,8 +657,12 @@ def table(runs: Sequence[Run]) -> str:
     """
     names = _names(runs)
     common = {key for key, rs in _shared(runs).items() if all(r.solved for r in rs)}
-    rows = [["", "solved", "higher", "false", "evaluations", "products", "own µs"]]
-    rows += [["", "", "minimum", "success", "", "among them", "an iteration"]]
+    second = any(r.products for r in runs)
+    rows = [["", "solved", "higher", "false", "evaluations", "own µs"]]
+    rows += [["", "", "minimum", "success", "", "an iteration"]]
+    if second:
+        rows[0].insert(5, "products")
+        rows[1].insert(5, "among them")
     for name in names:
         mine = [r for r in runs if r.solver == name]
         shared = [r for r in mine if (r.problem, r.n) in common]
@@ -672,7 +676,7 @@ def table(runs: Sequence[Run]) -> str:
                 f"{sum(r.higher_minimum for r in mine)}",
                 f"{sum(r.false_success for r in mine)}",
                 f"{evaluations:.1f}",
-                f"{geometric_mean(products):.1f}" if products else "0",
+                *([f"{geometric_mean(products) if products else 0:.1f}"] * second),
                 f"{1e6 * geometric_mean(times):.2f}",
             ]
         )
