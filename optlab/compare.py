@@ -285,8 +285,8 @@ def scipy_solver(method: str, **options: Any) -> Solver:
     ----------
     method : str
         As for `scipy.optimize.minimize`. Tests of "L-BFGS-B" and "TNC" on f and x are
-        turned off; "Newton-CG", which has no test of the gradient, is ended by the common
-        one.
+        turned off, and "TNC" makes that on the gradient after a scaling of its own;
+        "Newton-CG", which has none, is ended by the common one.
     **options
         More options for every run, such as ``maxcor=20``.
 

@@ -1,7 +1,8 @@
 import csv
 import math
+import sys
 import time
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 import pytest
@@ -385,6 +386,48 @@ class TestBounds:
         assert "max |projected g|" in text
 
 
+class TestSolversOfOptlab:
+    """What a row of METHODS says is what `minimize` is given."""
+
+    @pytest.fixture
+    def asked(self, monkeypatch):
+        given = {}
+
+        def fake(fun, x0, **options):
+            given.update(options)
+            fun(x0)
+            return OptimizeResult(x=x0, nit=0, success=False, message="")
+
+        monkeypatch.setattr(sys.modules["optlab.minimize"], "minimize", fake)
+        return given
+
+    @pytest.mark.parametrize(
+        ("name", "traits", "passed"),
+        [
+            ("cg", {}, set()),
+            ("l-bfgs-b", {"bounds": True}, set()),
+            ("newton-cg", {"second_order": True}, {"hessp"}),
+            ("trust-ncg", {"second_order": True}, {"hessp"}),
+            ("newton", {"second_order": True}, {"hess"}),
+        ],
+    )
+    def test_bounds_and_second_derivatives(
+        self, monkeypatch, asked, name, traits, passed
+    ):
+        row = replace(
+            METHODS["bfgs"],
+            name=name,
+            **{"bounds": False, "second_order": False} | traits,
+        )
+        monkeypatch.setitem(METHODS, name, row)
+        solver = compare.optlab_solver(name)
+        assert solver.bounds == row.bounds
+        compare.measure(solver, in_the_box() if row.bounds else Rosenbrock())
+        assert asked.keys() & {"hess", "hessp"} == passed
+        assert asked["bounds"] is (BOX if row.bounds else None)
+        assert asked["method"] == name
+
+
 class TestChoice:
     def test_the_standard_choice_of_solvers(self):
         names = [str(s) for s in compare.choose_solvers(["bfgs", "l-bfgs"])]
@@ -465,6 +508,12 @@ class TestReport:
         text = compare.table(runs)
         assert "optlab gd / scipy BFGS" in text
         assert "optlab gd / scipy CG" in text
+
+    def test_products_have_a_column_where_there_are_any(self, runs):
+        assert "products" not in compare.table(runs)
+        text = compare.table([made_up(), made_up(solver="mine", products=4)])
+        assert "products" in text.splitlines()[0]
+        assert [line.split()[-2] for line in text.splitlines()[2:4]] == ["0.0", "4.0"]
 
     def test_csv(self, runs, tmp_path):
         path = tmp_path / "runs.csv"

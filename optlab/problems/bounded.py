@@ -271,7 +271,7 @@ def hs5(dtype: npt.DTypeLike = "float64") -> Problem:
     .. math:: f = \sin(x_1 + x_2) + (x_1 - x_2)^2 - 1.5 x_1 + 2.5 x_2 + 1, \quad
               -1.5 \le x_1 \le 4, \; -3 \le x_2 \le 3
     """
-    f_opt = -np.sqrt(3) / 2 - np.pi / 3
+    f_opt = float(-np.sqrt(3) / 2 - np.pi / 3)
     x_opt = [0.5 - np.pi / 3, -0.5 - np.pi / 3]
     return make(objectives.HS5, dtype, [-1.5, -3], [4, 3], [0, 0], f_opt, x_opt)
 
@@ -485,10 +485,8 @@ def journal_bearing(
         :math:`\max(0, \sin \xi_1)`.
     """
     nx, ny = checked_int("nx", nx, 1), checked_int("ny", ny, 1)
-    e, b = (
-        checked_float("eccentricity", eccentricity, 0, strict=True),
-        checked_float("b", b, 0, strict=True),
-    )
+    e = checked_float("eccentricity", eccentricity, 0, strict=True)
+    b = checked_float("b", b, 0, strict=True)
     if e >= 1:
         raise ValueError(f"eccentricity must be below 1, not {e}")
     angle = 2 * np.pi * np.arange(nx + 2) / (nx + 1)
