@@ -7,15 +7,30 @@ import scipy.optimize
 from threadpoolctl import threadpool_limits
 
 import optlab
+from optlab.methods import METHODS as ROWS
 
 LIBRARIES = ["optlab", "scipy"]
-METHODS = ["BFGS", "L-BFGS"]
+KINDS = [  # what a method is called here, in optlab, and in SciPy
+    ("BFGS", "bfgs", "BFGS"),
+    ("L-BFGS", "l-bfgs", "L-BFGS-B"),
+    ("CG", "cg", "CG"),
+    ("L-BFGS-B", "l-bfgs-b", "L-BFGS-B"),
+    ("Newton-CG", "newton-cg", "Newton-CG"),
+    ("trust-NCG", "trust-ncg", "trust-ncg"),
+    ("Newton", "newton", "trust-exact"),
+]
 NAMES = {
-    ("optlab", "BFGS"): "bfgs",
-    ("optlab", "L-BFGS"): "l-bfgs",
-    ("scipy", "BFGS"): "BFGS",
-    ("scipy", "L-BFGS"): "L-BFGS-B",
+    (library, kind): name
+    for kind, ours, theirs in KINDS
+    if ours in ROWS
+    for library, name in zip(LIBRARIES, (ours, theirs), strict=True)
 }
+METHODS = [kind for library, kind in NAMES if library == "optlab"]
+
+
+def row_of(method):
+    """The row of optlab's method of a kind."""
+    return ROWS[NAMES["optlab", method]]
 
 
 def hold_to_one_thread():
@@ -30,56 +45,78 @@ def hold_to_one_thread():
 hold_to_one_thread()
 
 
-def minimize(library, method, fun, x0, **options):
+def minimize(library, method, fun, x0, extras=None, **options):
     """Run a method; tests other than those given are off."""
     name = NAMES[library, method]
     if name == "L-BFGS-B":
         options = {"ftol": 0.0, "maxfun": 10**9} | options
+    if name == "Newton-CG" and "gtol" in options:  # it has a test of the step only
+        options["xtol"] = options.pop("gtol")
     solve = optlab.minimize if library == "optlab" else scipy.optimize.minimize
-    return solve(fun, x0, jac=True, method=name, options=options)
+    return solve(fun, x0, jac=True, method=name, options=options, **(extras or {}))
+
+
+def extras_of(method, problem):
+    """What a method takes beside f and g: a box that holds all, second derivatives."""
+    row, extras = row_of(method), {}
+    if row.bounds:
+        extras["bounds"] = [(-100.0, 100.0)] * problem.n
+    if row.second_order:
+        name = "hess" if method == "Newton" else "hessp"
+        extras[name] = getattr(problem, name)
+    return extras
 
 
 class Recorder:
-    """An objective that keeps the points it is asked at."""
+    """Callables that keep what they are asked."""
 
-    def __init__(self, fun):
-        self.fun = fun
-        self.points = []
+    def __init__(self):
+        self.calls = []
 
-    def __call__(self, x):
-        self.points.append(np.array(x))
-        return self.fun(x)
+    def record(self, function):
+        def recorded(*arguments):
+            self.calls.append((function, [np.array(a) for a in arguments]))
+            return function(*arguments)
+
+        return recorded
+
+    def replay(self):
+        for function, arguments in self.calls:
+            function(*arguments)
 
 
-def seconds(function, *arguments, repeats=1):
+def seconds(function, *arguments, repeats=1, **options):
     """Time `repeats` calls; return the seconds of one."""
     start = perf_counter()
     for _ in range(repeats):
-        function(*arguments)
+        function(*arguments, **options)
     return (perf_counter() - start) / repeats
 
 
-def own_times(libraries, method, fun, x0, rounds=20, **options):
+def own_times(libraries, method, fun, x0, rounds=20, extras=None, **options):
     """Own seconds an iteration of each library, measured in turn: a row a round.
 
     The objective's time is that of calling it again at the points of the run.
     """
+    extras = extras or {}
     runs = {}
     for library in libraries:
-        recorder = Recorder(fun)
-        result = minimize(library, method, recorder, x0, **options)
-        runs[library] = recorder.points, result.nit
-
-    def replay(points):
-        for x in points:
-            fun(x)
+        recorder = Recorder()
+        recorded = {
+            name: recorder.record(extra) if callable(extra) else extra
+            for name, extra in extras.items()
+        }
+        result = minimize(
+            library, method, recorder.record(fun), x0, recorded, **options
+        )
+        runs[library] = recorder, result.nit
 
     table = np.empty((rounds, len(libraries)))
     for row in table:
         for j, library in enumerate(libraries):
-            points, nit = runs[library]
-            total = seconds(lambda: minimize(library, method, fun, x0, **options))  # noqa: B023
-            row[j] = (total - seconds(replay, points)) / nit
+            recorder, nit = runs[library]
+            total = seconds(minimize, library, method, fun, x0, extras, **options)
+            row[j] = (total - seconds(recorder.replay)) / nit
     return table
 
 
@@ -90,9 +127,9 @@ class Metered:
         self.fun = fun
         self.seconds = 0.0
 
-    def __call__(self, x):
+    def __call__(self, *arguments):
         start = perf_counter()
-        answer = self.fun(x)
+        answer = self.fun(*arguments)
         self.seconds += perf_counter() - start
         return answer
 

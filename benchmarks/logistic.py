@@ -1,13 +1,16 @@
 """How long does it take to fit a logistic regression as well as scikit-learn does?"""
 
 import warnings
+from contextlib import contextmanager
+from time import perf_counter
 
 import numpy as np
+import scipy.optimize
 
 import optlab
 from optlab import problems
 
-from .common import hold_to_one_thread
+from .common import Metered, hold_to_one_thread
 
 DATA = ["digits", "breast_cancer"]
 
@@ -51,6 +54,66 @@ def fit_optlab(X, y, iterations, method="l-bfgs"):
     problem = problems.logistic_regression(X, y)
     options = {"gtol": 0.0, "maxiter": iterations}
     return optlab.minimize(problem, problem.x0, method=method, options=options)
+
+
+@contextmanager
+def solved_by(minimize):
+    """Let scikit-learn's LogisticRegression minimise its own objective by another."""
+    from sklearn.linear_model import _logistic
+
+    theirs = _logistic.optimize.minimize
+    _logistic.optimize.minimize = minimize
+    try:
+        yield
+    finally:
+        _logistic.optimize.minimize = theirs
+
+
+def lbfgs(fun, x0, args=(), method=None, options=(), **others):
+    """Minimise as scikit-learn asks L-BFGS-B to, by optlab's l-bfgs."""
+    kept = {name: options[name] for name in ("gtol", "ftol", "maxiter")}
+    return optlab.minimize(fun, x0, args, "l-bfgs", jac=True, options=kept)
+
+
+MINIMIZERS = {"optlab": lbfgs, "scipy": scipy.optimize.minimize}
+
+
+def solver_time(X, y, minimize):
+    """Seconds of scikit-learn's fit, and those that the solver takes of them."""
+    own = 0.0
+
+    def timed(fun, *arguments, **options):
+        nonlocal own
+        metered, start = Metered(fun), perf_counter()
+        result = minimize(metered, *arguments, **options)
+        own += perf_counter() - start - metered.seconds
+        return result
+
+    with solved_by(timed):
+        start = perf_counter()
+        fit_sklearn(X, y)
+        return perf_counter() - start, own
+
+
+class SolverInSklearn:
+    """The solver's own share of scikit-learn's fit, with its objective."""
+
+    params = (list(MINIMIZERS), DATA)
+    param_names = ("library", "data")
+
+    def setup(self, library, data):
+        X, y = load(data)
+        runs = [solver_time(X, y, MINIMIZERS[library]) for _ in range(10)]
+        self.fit, self.own = np.median(runs, axis=0)
+
+    def track_own_time(self, library, data):
+        return self.own
+
+    def track_share(self, library, data):
+        return 100 * self.own / self.fit
+
+    track_own_time.unit = "seconds"
+    track_share.unit = "% of the fit"
 
 
 class Fit:

@@ -10,26 +10,33 @@ from optlab.compare import (
     scipy_solver,
 )
 
-SOLVERS = {
-    str(s): s
-    for s in (
-        optlab_solver("bfgs"),
-        optlab_solver("l-bfgs"),
-        scipy_solver("BFGS"),
-        scipy_solver("L-BFGS-B"),
-    )
-}
+from .common import KINDS, METHODS, row_of
+
+
+def solvers(methods):
+    """Both libraries' methods of some kinds, by name."""
+    found = [optlab_solver(ours) for kind, ours, _ in KINDS if kind in methods]
+    found += [scipy_solver(theirs) for kind, _, theirs in KINDS if kind in methods]
+    return {str(s): s for s in found}
+
+
+BOUNDED = [kind for kind in METHODS if row_of(kind).bounds]
+SECOND_ORDER = [kind for kind in METHODS if row_of(kind).second_order]
+FIRST_ORDER = [kind for kind in METHODS if kind not in BOUNDED + SECOND_ORDER]
+SOLVERS = solvers(FIRST_ORDER)
 
 
 class Registry:
     """The whole registry, every solver judged by the same test."""
 
+    methods = FIRST_ORDER
+    problems = ()
     params = (list(SOLVERS),)
     param_names = ("solver",)
     timeout = 600
 
     def setup_cache(self):
-        return run(list(SOLVERS.values()), choose_problems())
+        return run(list(solvers(self.methods).values()), choose_problems(self.problems))
 
     def track_solved(self, runs, solver):
         mine = [r for r in runs if r.solver == solver]
@@ -49,6 +56,22 @@ class Registry:
     track_solved.unit = "%"
     track_false_successes.unit = "runs"
     track_evaluations_where_all_solve.unit = "evaluations"
+
+
+class SecondOrder(Registry):
+    """Methods that use second derivatives; a product counts as an evaluation."""
+
+    methods = SECOND_ORDER
+    problems = ("mgh",)
+    params = (list(solvers(SECOND_ORDER)),)
+
+
+class Bounded(Registry):
+    """Problems with bounds."""
+
+    methods = BOUNDED
+    problems = ("bounded",)
+    params = (list(solvers(BOUNDED)),)
 
 
 class Problem:

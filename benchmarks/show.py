@@ -9,11 +9,13 @@ from time import perf_counter
 import numpy as np
 
 import optlab
-from optlab.compare import choose_problems, optlab_solver, run, scipy_solver, table
+from optlab.compare import choose_problems, run, table
 
 from . import logistic
 from .common import (
     LIBRARIES,
+    METHODS,
+    extras_of,
     late_iteration,
     minimize,
     own_times,
@@ -22,6 +24,7 @@ from .common import (
     spectrum,
 )
 from .overhead import rosenbrock
+from .quality import BOUNDED, SECOND_ORDER, solvers
 
 
 def line(what, ours, theirs, unit, peer="scipy"):
@@ -45,10 +48,18 @@ def in_turn(rounds, *functions, repeats=1):
 
 def overhead():
     """Own cost of an iteration with a Python objective."""
-    for method, n in (("L-BFGS", 2), ("BFGS", 2), ("L-BFGS", 1000)):
+    cases = [("L-BFGS", 2), ("BFGS", 2), ("L-BFGS", 1000)]
+    new = [kind for kind in METHODS if kind not in ("BFGS", "L-BFGS")]
+    for method, n in cases + [(method, n) for method in new for n in (2, 10, 100)]:
         problem = rosenbrock(n)
         times = own_times(
-            LIBRARIES, method, problem.fun_and_grad, problem.x0, rounds=100, gtol=1e-8
+            LIBRARIES,
+            method,
+            problem.fun_and_grad,
+            problem.x0,
+            rounds=100 if method in ("BFGS", "L-BFGS") else 20,
+            extras=extras_of(method, problem),
+            gtol=1e-8,
         )
         line(
             f"own cost of an iteration, {method}, n = {n}",
@@ -126,13 +137,21 @@ def large():
 
 def registry():
     """The registry by one common test."""
-    solvers = [
-        optlab_solver("bfgs"),
-        optlab_solver("l-bfgs"),
-        scipy_solver("BFGS"),
-        scipy_solver("L-BFGS-B"),
-    ]
-    print(table(run(solvers, choose_problems())))
+    print(
+        table(run(list(solvers(["BFGS", "L-BFGS", "CG"]).values()), choose_problems()))
+    )
+
+
+def second_order():
+    """The registry, by methods that use second derivatives."""
+    chosen = list(solvers(SECOND_ORDER).values())
+    print(table(run(chosen, choose_problems())))
+
+
+def bounded():
+    """The problems with bounds."""
+    chosen = list(solvers(BOUNDED).values())
+    print(table(run(chosen, choose_problems(["bounded"]))))
 
 
 def fits():
@@ -149,9 +168,40 @@ def fits():
         line(f"logistic regression, {data}", *times, "ms", peer="scikit-learn")
 
 
+def sklearn_solver():
+    """The solver's share of scikit-learn's own fit, with scikit-learn's objective."""
+    for data in logistic.DATA:
+        X, y = logistic.load(data)
+        times = {library: [] for library in LIBRARIES}
+        for _ in range(15):
+            for library in LIBRARIES:
+                solve = logistic.MINIMIZERS[library]
+                times[library].append(logistic.solver_time(X, y, solve))
+        medians = {library: np.median(times[library], axis=0) for library in LIBRARIES}
+        fit, own = zip(*(medians[library] for library in LIBRARIES), strict=True)
+        line(f"scikit-learn's fit, {data}", *fit, "ms")
+        line(f"the solver in it, {data}", *own, "ms")
+        shares = [
+            f"{library} {100 * o / f:.1f} %"
+            for library, f, o in zip(LIBRARIES, fit, own, strict=True)
+        ]
+        print(f"{'its share':<44} {'   '.join(shares)}")
+
+
 PARTS = {
     part.__name__: part
-    for part in (overhead, call, compiled, bfgs, large, registry, fits)
+    for part in (
+        overhead,
+        call,
+        compiled,
+        bfgs,
+        large,
+        registry,
+        second_order,
+        bounded,
+        fits,
+        sklearn_solver,
+    )
 }
 
 

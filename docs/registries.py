@@ -1,7 +1,7 @@
 """Directives that write pages from optlab's registries, so that a new row is documented.
 
 ``.. methods::`` lists `METHODS`, ``.. line-searches::`` lists `LINE_SEARCHES`,
-``.. problems::`` lists the problems.
+``.. problems::`` lists the problems, ``.. problems:: bounded`` those with bounds.
 """
 
 from dataclasses import fields
@@ -59,11 +59,13 @@ class LineSearches(SphinxDirective):
 
 
 class Problems(SphinxDirective):
+    optional_arguments = 1  # tags
+
     def run(self):
         from optlab import problems
 
         rows = []
-        for name in problems.names():
+        for name in problems.names(*" ".join(self.arguments).split()):
             problem, summary = problems.get(name), problems.registry()[name].summary
             least = "" if problem.f_opt is None else f"{problem.f_opt:.10g}"
             rows.append((code(name), summary, str(problem.n), least))

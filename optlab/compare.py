@@ -8,8 +8,14 @@ evaluation. A problem counts as solved at the first evaluation whose gradient me
 at a value no higher than the best one seen before (up to 1e-6 of it, so that rounding
 does not decide). It is the first of the two tests that Hager & Zhang (2005, section 5)
 compare by: absolute, but no problem is asked for more digits than double precision holds.
-The same tolerance is given to the solvers as ``gtol``, all their other tests are turned
-off, and 10,000 evaluations are the limit.
+With bounds, the projected gradient P(x - g) - x takes the place of g. The same tolerance
+is given to the solvers as ``gtol``, all their other tests are turned off, and 10,000
+evaluations are the limit.
+
+A value with its gradient counts as one evaluation, and so does a product of the Hessian
+with a vector, which costs about as much. A whole Hessian counts as one, too; it is dearer
+than that, so that the counts of methods that factorise it compare among themselves only.
+Problems with bounds are given to the solvers that handle them, and to no others.
 
 A solver's *own time* is the time of its run less the time inside the objective, for
 each solver alike. A *false success* is a run that claims success at a point where the
@@ -41,10 +47,12 @@ from inspect import signature
 from pathlib import Path
 from statistics import median
 from time import perf_counter
-from typing import Any, Protocol
+from typing import Any, Protocol, TypeVar
 
 import numpy as np
 import numpy.typing as npt
+
+from optlab.problems import stationarity
 
 __all__ = [
     "Run",
@@ -64,14 +72,27 @@ __all__ = [
 ]
 
 Array = npt.NDArray[np.float64]
-FunAndGrad = Callable[[Array], tuple[float, Array]]
-
+T = TypeVar("T")
 GTOL = 1e-6
 GTOL_FIRST = 1e-12  # relative to the first gradient
 MAXFUN = 10_000
 SHORT = 0.1  # seconds; shorter runs are repeated, and the median time is taken
 REPEATS = 3
 STARTS = (1.0, 10.0, 100.0)
+
+# SciPy's methods, and what they take.
+SCIPY = (
+    "BFGS",
+    "L-BFGS-B",
+    "CG",
+    "Newton-CG",
+    "trust-ncg",
+    "trust-krylov",
+    "trust-exact",
+)
+SCIPY_BOUNDED = ("L-BFGS-B", "TNC")
+PRODUCTS = ("newton-cg", "trust-ncg", "trust-krylov")
+HESSIANS = ("newton", "trust-exact")
 
 
 class Problem(Protocol):
@@ -93,8 +114,39 @@ class Problem(Protocol):
     def f_opt(self) -> float | None:
         """Lowest known value."""
 
+    @property
+    def bounds(self) -> Array | None:
+        """Lower and upper bounds, shape (n, 2), or None."""
+
     def fun_and_grad(self, x: Array, /) -> tuple[float, Array]:
         """Return value and gradient at x."""
+
+    def hessp(self, x: Array, v: Array, /) -> Array:
+        """Return the Hessian at x times v."""
+
+    def hess(self, x: Array, /) -> Array:
+        """Return the Hessian at x; NotImplementedError where there are products only."""
+
+
+class Metered(Protocol):
+    """What a solver gets: an objective that counts, times and judges."""
+
+    @property
+    def bounds(self) -> Array | None:
+        """Lower and upper bounds, shape (n, 2), or None."""
+
+    @property
+    def solved(self) -> bool:
+        """Whether the common test has been met."""
+
+    def __call__(self, x: Array, /) -> tuple[float, Array]:
+        """Return value and gradient at x."""
+
+    def hessp(self, x: Array, v: Array, /) -> Array:
+        """Return the Hessian at x times v."""
+
+    def hess(self, x: Array, /) -> Array:
+        """Return the Hessian at x."""
 
 
 @dataclass(frozen=True)
@@ -106,12 +158,17 @@ class Solver:
     library, method : str
         As the library calls itself and the method.
     solve : callable
-        ``solve(fun_and_grad, x0, gtol, maxfun)`` returns an OptimizeResult.
+        ``solve(fun, x0, gtol, maxfun)`` returns an OptimizeResult. ``fun(x)`` gives value
+        and gradient, ``fun.hessp(x, v)`` and ``fun.hess(x)`` second derivatives, and
+        ``fun.bounds`` is None or an array of shape (n, 2).
+    bounds : bool, default False
+        Whether it handles bounds.
     """
 
     library: str
     method: str
-    solve: Callable[[FunAndGrad, Array, float, int], Any]
+    solve: Callable[[Metered, Array, float, int], Any]
+    bounds: bool = False
 
     def __str__(self) -> str:
         return f"{self.library} {self.method}"
@@ -121,10 +178,13 @@ class Solver:
 class Run:
     """One solver on one problem.
 
-    ``evaluations`` is the first evaluation that met the common test, or None;
-    ``own_time`` and ``objective_time`` are seconds of the whole run; ``nit`` is None
-    when the run was cut off at the limit of evaluations. ``f`` and ``gnorm`` belong to
-    the returned point; ``gnorms`` holds ``max(abs(g))`` of every evaluation in order.
+    ``evaluations`` is the first evaluation that met the common test, or None, and
+    ``products`` of those were products with the Hessian, or Hessians (of all, if the test
+    was not met); ``nfev`` is the number of values with gradients of the whole run.
+    ``own_time`` and ``objective_time`` are seconds of the whole run; ``nit`` is None when
+    the run was cut off at the limit of evaluations. ``f`` and ``gnorm`` belong to the
+    returned point; ``gnorms`` holds ``max(abs(g))``, or that of the projected gradient, of
+    every evaluation in order, a product having that of the gradient before it.
     """
 
     problem: str
@@ -132,6 +192,7 @@ class Run:
     solver: str
     gtol: float
     evaluations: int | None
+    products: int
     nfev: int
     nit: int | None
     own_time: float
@@ -172,12 +233,13 @@ def solvers() -> dict[str, Solver]:
     Returns
     -------
     dict of str to Solver
-        Every unconstrained first-order method of optlab and of SciPy.
+        Every method of optlab, and those of SciPy that use derivatives and take no
+        constraints but bounds.
     """
     from optlab.methods import METHODS
 
     found = [optlab_solver(name) for name in METHODS]
-    found += [scipy_solver(name) for name in ("BFGS", "L-BFGS-B", "CG")]
+    found += [scipy_solver(name) for name in dict.fromkeys(SCIPY + SCIPY_BOUNDED)]
     return {f"{s.library}:{s.method}".lower(): s for s in found}
 
 
@@ -196,13 +258,24 @@ def optlab_solver(method: str, **options: Any) -> Solver:
     Solver
         Named by the method and the options.
     """
+    from optlab.methods import find_method
     from optlab.minimize import minimize
 
-    def solve(fun: FunAndGrad, x0: Array, gtol: float, maxfun: int) -> Any:
-        limits = {"gtol": gtol, "maxiter": maxfun, "maxfun": maxfun}
-        return minimize(fun, x0, jac=True, method=method, options=limits | options)
+    row = find_method(method)
 
-    return Solver("optlab", _described(method, options), solve)
+    def solve(fun: Metered, x0: Array, gtol: float, maxfun: int) -> Any:
+        limits = {"gtol": gtol, "maxiter": maxfun, "maxfun": maxfun}
+        return minimize(
+            fun,
+            x0,
+            jac=True,
+            method=method,
+            bounds=fun.bounds,
+            options=limits | options,
+            **(_second_derivatives(row.name, fun) if row.second_order else {}),
+        )
+
+    return Solver("optlab", _described(method, options), solve, row.bounds)
 
 
 def scipy_solver(method: str, **options: Any) -> Solver:
@@ -211,7 +284,9 @@ def scipy_solver(method: str, **options: Any) -> Solver:
     Parameters
     ----------
     method : str
-        As for `scipy.optimize.minimize`. Of "L-BFGS-B", the test on f is turned off.
+        As for `scipy.optimize.minimize`. Tests of "L-BFGS-B" and "TNC" on f and x are
+        turned off, and "TNC" makes that on the gradient after a scaling of its own;
+        "Newton-CG", which has none, is ended by the common one.
     **options
         More options for every run, such as ``maxcor=20``.
 
@@ -222,13 +297,38 @@ def scipy_solver(method: str, **options: Any) -> Solver:
     """
     from scipy.optimize import minimize
 
-    def solve(fun: FunAndGrad, x0: Array, gtol: float, maxfun: int) -> Any:
-        limits = {"gtol": gtol, "maxiter": maxfun}
+    def solve(fun: Metered, x0: Array, gtol: float, maxfun: int) -> Any:
+        def stop(intermediate_result: Any) -> None:
+            if fun.solved:
+                raise StopIteration
+
+        limits: dict[str, Any] = {"gtol": gtol, "maxiter": maxfun}
+        more: dict[str, Any] = _second_derivatives(method.lower(), fun)
         if method == "L-BFGS-B":
             limits |= {"ftol": 0.0, "maxfun": maxfun}
-        return minimize(fun, x0, jac=True, method=method, options=limits | options)
+        elif method == "TNC":
+            limits = {"gtol": gtol, "ftol": 0.0, "xtol": 0.0, "maxfun": maxfun}
+        elif method == "Newton-CG":
+            limits = {"xtol": 0.0, "maxiter": maxfun}
+            more["callback"] = stop
+        return minimize(
+            fun,
+            x0,
+            jac=True,
+            method=method,
+            bounds=fun.bounds,
+            options=limits | options,
+            **more,
+        )
 
-    return Solver("scipy", _described(method, options), solve)
+    return Solver("scipy", _described(method, options), solve, method in SCIPY_BOUNDED)
+
+
+def _second_derivatives(method: str, fun: Metered) -> dict[str, Any]:
+    """What of the second derivatives a method of either library takes."""
+    if method in HESSIANS:
+        return {"hess": fun.hess}
+    return {"hessp": fun.hessp} if method in PRODUCTS else {}
 
 
 def _described(method: str, options: dict[str, Any]) -> str:
@@ -242,35 +342,61 @@ class _LimitReached(Exception):
 class _Meter:
     """An objective that counts, times and judges every evaluation."""
 
-    def __init__(self, fun_and_grad: FunAndGrad, gtol: float, maxfun: int) -> None:
-        self.fun_and_grad = fun_and_grad
+    def __init__(self, problem: Problem, gtol: float, maxfun: int) -> None:
+        self.problem = problem
+        self.bounds = problem.bounds
         self.gtol = gtol
         self.maxfun = maxfun
         self.evaluations: int | None = None
+        self.products = 0
+        self.nfev = 0
         self.best = float("inf")
         self.seconds = 0.0
         self.gnorms: list[float] = []
 
+    @property
+    def solved(self) -> bool:
+        return self.evaluations is not None
+
     def __call__(self, x: Array) -> tuple[float, Array]:
+        return self._timed(self._judged, x)
+
+    def hessp(self, x: Array, v: Array) -> Array:
+        return self._timed(self._counted, self.problem.hessp, x, v)
+
+    def hess(self, x: Array) -> Array:
+        return self._timed(self._counted, self._hessian, x)
+
+    def _timed(self, evaluate: Callable[..., T], *arguments: Any) -> T:
         # The judging is timed with the objective: neither is the solver's doing.
         start = perf_counter()
         if len(self.gnorms) >= self.maxfun:
             raise _LimitReached
-        f, g = self.fun_and_grad(x)
-        self._judge(f, _max_abs(g))
+        answer = evaluate(*arguments)
         self.seconds += perf_counter() - start
-        return f, g
+        return answer
 
-    def _judge(self, f: float, gnorm: float) -> None:
+    def _judged(self, x: Array) -> tuple[float, Array]:
+        f, g = self.problem.fun_and_grad(x)
+        gnorm = stationarity(x, g, self.bounds)
+        self.nfev += 1
         self.gnorms.append(gnorm)
         low = f <= self.best or f - self.best <= 1e-6 * abs(self.best)
-        if self.evaluations is None and gnorm <= self.gtol and low:
+        if not self.solved and gnorm <= self.gtol and low:
             self.evaluations = len(self.gnorms)
         self.best = min(self.best, f)
+        return f, g
 
+    def _counted(self, evaluate: Callable[..., Array], *arguments: Array) -> Array:
+        self.products += not self.solved
+        self.gnorms.append(self.gnorms[-1] if self.gnorms else float("inf"))
+        return evaluate(*arguments)
 
-def _max_abs(g: Array) -> float:
-    return float(np.max(np.abs(g)))
+    def _hessian(self, x: Array) -> Array:
+        try:
+            return self.problem.hess(x)
+        except NotImplementedError:
+            return np.array([self.problem.hessp(x, e) for e in np.eye(x.size)])
 
 
 def measure(solver: Solver, problem: Problem, maxfun: int = MAXFUN) -> Run:
@@ -291,8 +417,9 @@ def measure(solver: Solver, problem: Problem, maxfun: int = MAXFUN) -> Run:
         What was measured.
     """
     x0 = np.array(problem.x0, dtype=np.float64)
-    gtol = max(GTOL, GTOL_FIRST * _max_abs(problem.fun_and_grad(x0)[1]))
-    meter = _Meter(problem.fun_and_grad, gtol, maxfun)
+    first = stationarity(x0, problem.fun_and_grad(x0)[1], problem.bounds)
+    gtol = max(GTOL, GTOL_FIRST * first)
+    meter = _Meter(problem, gtol, maxfun)
     result: Any = None
     # What a solver has to say about a hard problem is in its result. One that breaks
     # down has failed on this problem; the others are compared all the same.
@@ -309,15 +436,17 @@ def measure(solver: Solver, problem: Problem, maxfun: int = MAXFUN) -> Run:
         total = perf_counter() - start
         f, gnorm = float("nan"), float("nan")
         if result is not None:
-            f, g = problem.fun_and_grad(np.array(result.x, dtype=np.float64))
-            gnorm = _max_abs(g)
+            x = np.array(result.x, dtype=np.float64)
+            f, g = problem.fun_and_grad(x)
+            gnorm = stationarity(x, g, problem.bounds)
     return Run(
         problem=problem.name,
         n=problem.n,
         solver=str(solver),
         gtol=gtol,
         evaluations=meter.evaluations,
-        nfev=len(meter.gnorms),
+        products=meter.products,
+        nfev=meter.nfev,
         nit=None if result is None else int(result.nit),
         own_time=total - meter.seconds,
         objective_time=meter.seconds,
@@ -365,10 +494,11 @@ def run(
     Returns
     -------
     list of Run
-        One for each pair, problem by problem. Runs shorter than 0.1 s are timed three
-        times, and the median is kept.
+        One for each pair, problem by problem; none for a problem with bounds and a solver
+        that does not handle them. Runs shorter than 0.1 s are timed three times, and the
+        median is kept.
     """
-    pairs = [(problem, solver) for problem in problems for solver in chosen]
+    pairs = [(p, s) for p in problems for s in chosen if s.bounds or p.bounds is None]
     with _one_thread():
         return [_measure_steadily(s, p, maxfun) for p, s in progress(pairs)]
 
@@ -476,6 +606,15 @@ def _names(runs: Iterable[Run]) -> list[str]:
     return list(dict.fromkeys(r.solver for r in runs))
 
 
+def _shared(runs: Sequence[Run]) -> dict[tuple[str, int], list[Run]]:
+    """Return the runs by problem and size, where every solver was run."""
+    by_problem: dict[tuple[str, int], list[Run]] = {}
+    for r in runs:
+        by_problem.setdefault((r.problem, r.n), []).append(r)
+    count = len(_names(runs))
+    return {key: rs for key, rs in by_problem.items() if len(rs) == count}
+
+
 def _pairs(names: Sequence[str]) -> list[tuple[str, str]]:
     """Pair each optlab method with SciPy's of the same kind, or with all of SciPy's."""
     theirs = [n for n in names if n.startswith("scipy ")]
@@ -511,21 +650,24 @@ def table(runs: Sequence[Run]) -> str:
     str
         One line a solver: problems solved; those of them at a higher value than the
         lowest known; false successes; and, as geometric means over the problems that
-        every solver solved, evaluations and own time an iteration. Then one line for
+        every solver solved, evaluations, products among them (where there are any), and
+        own time an iteration. Then one line for
         each method of optlab beside SciPy's of the same kind: the ratios, as geometric
         means where both solve.
     """
     names = _names(runs)
-    by_problem: dict[tuple[str, int], list[Run]] = {}
-    for r in runs:
-        by_problem.setdefault((r.problem, r.n), []).append(r)
-    common = {key for key, rs in by_problem.items() if all(r.solved for r in rs)}
+    common = {key for key, rs in _shared(runs).items() if all(r.solved for r in rs)}
+    second = any(r.products for r in runs)
     rows = [["", "solved", "higher", "false", "evaluations", "own µs"]]
     rows += [["", "", "minimum", "success", "", "an iteration"]]
+    if second:
+        rows[0].insert(5, "products")
+        rows[1].insert(5, "among them")
     for name in names:
         mine = [r for r in runs if r.solver == name]
         shared = [r for r in mine if (r.problem, r.n) in common]
         evaluations = geometric_mean(r.evaluations or 0 for r in shared)
+        products = [r.products for r in shared if r.products]
         times = [r.own_time_per_iteration for r in shared if r.nit]
         rows.append(
             [
@@ -534,12 +676,13 @@ def table(runs: Sequence[Run]) -> str:
                 f"{sum(r.higher_minimum for r in mine)}",
                 f"{sum(r.false_success for r in mine)}",
                 f"{evaluations:.1f}",
+                *([f"{geometric_mean(products) if products else 0:.1f}"] * second),
                 f"{1e6 * geometric_mean(times):.2f}",
             ]
         )
     note = (
         f"Evaluations and times: geometric means over the {len(common)} of "
-        f"{len(by_problem)} that all solved."
+        f"{len({(r.problem, r.n) for r in runs})} that all solved."
     )
     lines = [_columns(rows), "", note]
     ratios = [["", "problems", "evaluations", "own time", "own time"]]
@@ -568,6 +711,7 @@ CSV_FIELDS = (
     "solver",
     "solved",
     "evaluations",
+    "products",
     "nfev",
     "nit",
     "own_time",
@@ -651,7 +795,8 @@ def _figure(rows: int, columns: int, width: float, height: float) -> tuple[Any, 
 def _draw_profiles(runs: Sequence[Run]) -> Any:
     names = _names(runs)
     style = _style(names)
-    problems = list(dict.fromkeys((r.problem, r.n) for r in runs))
+    shared = _shared(runs)
+    problems = list(shared)
     figure, axes = _figure(1, 2, 11, 4.5)
     measures: list[tuple[str, Callable[[Run], float | None]]] = [
         ("evaluations", lambda r: r.evaluations),
@@ -659,10 +804,10 @@ def _draw_profiles(runs: Sequence[Run]) -> Any:
     ]
     for axis, (title, cost) in zip(axes[0], measures, strict=True):
         costs = np.full((len(problems), len(names)), np.inf)
-        for r in runs:
-            if r.solved:
-                row, column = problems.index((r.problem, r.n)), names.index(r.solver)
-                costs[row, column] = cost(r)
+        for row, rs in enumerate(shared.values()):
+            for r in rs:
+                if r.solved:
+                    costs[row, names.index(r.solver)] = cost(r)
         tau, rho = performance_profile(costs)
         # Drawn a little beyond the last rise, so that every final height shows.
         tau = np.append(tau, 1.2 * tau[-1])
@@ -712,7 +857,7 @@ def choose_solvers(methods: Sequence[str]) -> list[Solver]:
     Parameters
     ----------
     methods : sequence of str
-        Free of case. "l-bfgs" also means SciPy's "L-BFGS-B".
+        Free of case. "l-bfgs" also means SciPy's "L-BFGS-B", which needs no bounds.
 
     Returns
     -------
@@ -728,10 +873,9 @@ def choose_solvers(methods: Sequence[str]) -> list[Solver]:
     chosen: dict[str, Solver] = {}
     for method in methods:
         name = method.lower()
+        alias = f"scipy:{name}-b"
         wanted = [
-            key
-            for key in known
-            if name in (key, key.split(":")[1], key.split(":")[1].removesuffix("-b"))
+            key for key in known if name in (key, key.split(":")[1]) or key == alias
         ]
         if not wanted:
             raise ValueError(f"no method {method!r}; there are {', '.join(known)}")
@@ -747,7 +891,9 @@ def choose_problems(
     Parameters
     ----------
     patterns : sequence of str
-        Names or shell patterns such as ``"brown*"``; empty for all.
+        Names, shell patterns such as ``"brown*"``, or tags such as ``"bounded"``. A
+        pattern means the problems with bounds only if it matches no others; empty for all
+        without bounds.
     starts : sequence of float, default (1, 10, 100)
         Multiples of its standard start from which each problem is solved, if it has
         such a parameter (``scale``). Moré, Garbow & Hillstrom (1981) propose these three.
@@ -765,13 +911,16 @@ def choose_problems(
     from optlab import problems
 
     names = problems.names()
-    for pattern in patterns:
-        if not any(fnmatchcase(name, pattern.lower()) for name in names):
-            raise ValueError(f"no problem {pattern!r}; there are {', '.join(names)}")
+    if patterns:
+        matches = {pattern: _matching(pattern.lower()) for pattern in patterns}
+        for pattern, found in matches.items():
+            if not found:
+                known = ", ".join(problems.registry())
+                raise ValueError(f"no problem {pattern!r}; there are {known}")
+        wanted = {name for found in matches.values() for name in found}
+        names = [name for name in problems.registry() if name in wanted]
     chosen: list[Problem] = []
     for name in names:
-        if patterns and not any(fnmatchcase(name, p.lower()) for p in patterns):
-            continue
         if "scale" not in signature(problems.registry()[name].make).parameters:
             chosen.append(problems.get(name))
             continue
@@ -781,6 +930,20 @@ def choose_problems(
                 problem.name += f" x{start:g}"
             chosen.append(problem)
     return chosen
+
+
+def _matching(pattern: str) -> list[str]:
+    """Names of the problems with such a name or tag: those without bounds, if any."""
+    from optlab import problems
+
+    found = [
+        entry
+        for entry in problems.registry().values()
+        if entry.available
+        and (pattern in entry.tags or fnmatchcase(entry.name, pattern))
+    ]
+    free = [entry for entry in found if not entry.bounded]
+    return [entry.name for entry in free or found]
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -798,7 +961,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         nargs="+",
         default=[],
         metavar="NAME",
-        help="problems of the registry, shell patterns allowed (default: all)",
+        help="problems of the registry, by name, shell pattern or tag, such as bounded "
+        "(default: all without bounds)",
     )
     parser.add_argument(
         "--starts",
@@ -834,10 +998,16 @@ def main(arguments: argparse.Namespace) -> int:
     except ValueError as error:
         print(f"optlab compare: {error}", file=sys.stderr)
         return 2
+    if all(p.bounds is not None for p in problems) and not any(
+        s.bounds for s in chosen
+    ):
+        print("optlab compare: none of the methods handles bounds", file=sys.stderr)
+        return 2
     runs = run(chosen, problems, progress=_progress)
+    projected = "" if all(p.bounds is None for p in problems) else "projected "
     print(
-        f"{len(problems)} problems and starts. Solved: max |g| <= max({GTOL:g}, {GTOL_FIRST:g} of "
-        f"the first) within {MAXFUN:,} evaluations.\n"
+        f"{len(problems)} problems and starts. Solved: max |{projected}g| <= "
+        f"max({GTOL:g}, {GTOL_FIRST:g} of the first) within {MAXFUN:,} evaluations.\n"
     )
     print(table(runs))
     if arguments.csv:

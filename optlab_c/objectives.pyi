@@ -10,8 +10,18 @@ PANEL: int
 SQUARED: int
 LOGISTIC: int
 SOFTMAX: int
+HS3: int
+HS4: int
+HS5: int
+HS45: int
+HS110: int
+VALLEY: int
 
 def mgh(number: int, n: int, m: int, single: bool) -> object: ...
+def bounded(kind: int, n: int, single: bool) -> object: ...
+def grid(
+    across: _Array, along: _Array, load: _Array, ny: int, single: bool
+) -> object: ...
 def quadratic(d: _Array, u: _Array, c: _Array) -> object: ...
 def linear(
     panels: _Array,

@@ -39,7 +39,25 @@ cdef extern from "objectives/mgh.h" nogil:
     int mgh_init(
         optlab_objective* objective, int number, int64_t n, int64_t m, int dtype
     )
-    void mgh_free(void* ctx)
+
+cdef extern from "objectives/bounded.h" nogil:
+    enum:
+        BOUNDED_HS3
+        BOUNDED_HS4
+        BOUNDED_HS5
+        BOUNDED_HS45
+        BOUNDED_HS110
+        BOUNDED_VALLEY
+    int bounded_init(optlab_objective* objective, int kind, int64_t n, int dtype)
+    int grid_init(
+        optlab_objective* objective,
+        int64_t nx,
+        int64_t ny,
+        const double* across,
+        const double* along,
+        const double* load,
+        int dtype,
+    )
 
 cdef extern from "objectives/quadratic.h" nogil:
     ctypedef struct quadratic_model "quadratic":
@@ -71,6 +89,8 @@ cdef extern from "objectives/linear.h" nogil:
 
 PANEL = LINEAR_PANEL
 SQUARED, LOGISTIC, SOFTMAX = LINEAR_SQUARED, LINEAR_LOGISTIC, LINEAR_SOFTMAX
+HS3, HS4, HS5 = BOUNDED_HS3, BOUNDED_HS4, BOUNDED_HS5
+HS45, HS110, VALLEY = BOUNDED_HS45, BOUNDED_HS110, BOUNDED_VALLEY
 
 
 # ---- capsules that own their objective ---------------------------------------------
@@ -112,7 +132,30 @@ def mgh(int number, int64_t n, int64_t m, bint single):
     cdef int dtype = OPTLAB_FLOAT32 if single else OPTLAB_FLOAT64
     if mgh_init(&objective, number, n, m, dtype) != 0:
         raise MemoryError
-    return capsule_of(objective, mgh_free, None)
+    return capsule_of(objective, free, None)
+
+
+def bounded(int kind, int64_t n, bint single):
+    """Capsule of a function (HS3 to VALLEY) that is published with bounds."""
+    cdef optlab_objective objective
+    cdef int dtype = OPTLAB_FLOAT32 if single else OPTLAB_FLOAT64
+    if bounded_init(&objective, kind, n, dtype) != 0:
+        raise MemoryError
+    return capsule_of(objective, free, None)
+
+
+def grid(
+    double[::1] across, double[::1] along, double[::1] load, int64_t ny, bint single
+):
+    """Capsule of the energy of a loaded membrane on a grid; see bounded.h."""
+    cdef optlab_objective objective
+    cdef int dtype = OPTLAB_FLOAT32 if single else OPTLAB_FLOAT64
+    cdef int64_t nx = load.size
+    if across.size != nx + 1 or along.size != nx:
+        raise ValueError("across must have one number more than along and load")
+    if grid_init(&objective, nx, ny, &across[0], &along[0], &load[0], dtype) != 0:
+        raise MemoryError
+    return capsule_of(objective, free, None)
 
 
 cdef int dtype_of(cnp.ndarray array) except -1:

@@ -1,14 +1,23 @@
 import csv
 import math
+import sys
 import time
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 import pytest
-from scipy.optimize import OptimizeResult, rosen, rosen_der
+from scipy.optimize import (
+    OptimizeResult,
+    rosen,
+    rosen_der,
+    rosen_hess,
+    rosen_hess_prod,
+)
 
-from optlab import compare
+from optlab import compare, problems
+from optlab.__main__ import main
 from optlab.compare import Run, Solver, performance_profile
+from optlab.methods import METHODS
 
 
 @dataclass
@@ -17,9 +26,28 @@ class Rosenbrock:
     n: int = 2
     f_opt: float | None = 0.0
     x0: np.ndarray = field(default_factory=lambda: np.array([-1.2, 1.0]))
+    bounds: np.ndarray | None = None
 
     def fun_and_grad(self, x):
         return float(rosen(x)), rosen_der(x)
+
+    def hessp(self, x, v):
+        return rosen_hess_prod(x, v)
+
+    def hess(self, x):
+        return rosen_hess(x)
+
+
+class ProductsOnly(Rosenbrock):
+    def hess(self, x):
+        raise NotImplementedError
+
+
+BOX = np.array([[-np.inf, 0.5], [-2.0, 2.0]])  # the minimum, 0.25, is at (0.5, 0.25)
+
+
+def in_the_box():
+    return Rosenbrock(name="in a box", bounds=BOX, f_opt=0.25)
 
 
 def made_up(**changed):
@@ -29,6 +57,7 @@ def made_up(**changed):
         "solver": "optlab bfgs",
         "gtol": 1e-6,
         "evaluations": 10,
+        "products": 0,
         "nfev": 10,
         "nit": 5,
         "own_time": 1e-3,
@@ -157,6 +186,76 @@ class TestMeasure:
         assert r.own_time > 0
         assert r.objective_time > 0
 
+    @pytest.mark.parametrize(
+        "method", ["Newton-CG", "trust-ncg", "trust-krylov", "trust-exact"]
+    )
+    def test_second_derivatives_are_counted_as_evaluations(self, method):
+        r = compare.measure(compare.scipy_solver(method), Rosenbrock())
+        assert r.solved
+        assert not r.false_success
+        assert 0 < r.products < r.evaluations
+        assert r.nfev < r.gnorms.size
+        assert r.gnorms[r.evaluations - 1] <= r.gtol
+
+    def test_first_order_methods_take_no_products(self):
+        assert compare.measure(compare.scipy_solver("BFGS"), Rosenbrock()).products == 0
+
+    def test_products_make_up_for_a_missing_hessian(self):
+        solver = compare.scipy_solver("trust-exact")
+        whole = compare.measure(solver, Rosenbrock())
+        columns = compare.measure(solver, ProductsOnly())
+        assert columns.evaluations == whole.evaluations
+        assert columns.products == whole.products
+
+    def test_products_count_towards_the_limit(self):
+        def multiply(fun, x0, gtol, maxfun):
+            while True:
+                fun.hessp(x0, x0)
+
+        solver = Solver("mine", "multiply", multiply)
+        r = compare.measure(solver, Rosenbrock(), maxfun=7)
+        assert (r.nfev, r.products, r.gnorms.size) == (0, 7, 7)
+        assert np.all(np.isinf(r.gnorms))
+        assert "7 evaluations" in r.message
+
+    def test_products_after_the_solution_are_not_counted(self):
+        def linger(fun, x0, gtol, maxfun):
+            fun(np.ones(2))
+            fun.hess(x0)
+            return OptimizeResult(x=np.ones(2), nit=1, success=True, message="")
+
+        r = compare.measure(Solver("mine", "linger", linger), Rosenbrock())
+        assert (r.evaluations, r.products) == (1, 0)
+
+    @pytest.mark.parametrize("method", ["L-BFGS-B", "TNC"])
+    def test_bounds_are_handed_on_and_judged_by_the_projected_gradient(self, method):
+        r = compare.measure(compare.scipy_solver(method), in_the_box())
+        assert r.solved
+        assert not r.higher_minimum
+        assert r.f == pytest.approx(0.25, rel=1e-6)
+        assert r.gnorms.min() <= r.gtol < abs(rosen_der([0.5, 0.25])).max()
+
+    def test_success_at_a_point_that_is_not_stationary_in_the_box_is_false(self):
+        def boast(fun, x0, gtol, maxfun):
+            x = np.array([0.5, 1.0])
+            assert fun.bounds is BOX
+            fun(x)
+            return OptimizeResult(x=x, nit=1, success=True, message="")
+
+        r = compare.measure(Solver("mine", "boast", boast, bounds=True), in_the_box())
+        assert r.false_success
+        assert r.gnorm == 3.0  # from x2 = 1 down to its bound, -2
+
+    def test_a_minimum_outside_the_box_does_not_solve(self):
+        def cheat(fun, x0, gtol, maxfun):
+            fun(np.ones(2))
+            return OptimizeResult(x=np.ones(2), nit=1, success=True, message="")
+
+        r = compare.measure(Solver("mine", "cheat", cheat, bounds=True), in_the_box())
+        assert not r.solved
+        assert r.false_success
+        assert r.gnorm == 0.5  # the way back into the box
+
     def test_the_tolerance_follows_a_steep_start(self):
         r = compare.measure(
             compare.scipy_solver("BFGS"), Rosenbrock(x0=np.array([-1e3, 1e3]))
@@ -254,7 +353,105 @@ def runs():
     return found
 
 
+class TestBounds:
+    def test_only_solvers_that_handle_bounds_get_them(self):
+        chosen = [compare.scipy_solver(m) for m in ("BFGS", "L-BFGS-B")]
+        runs = compare.run(chosen, [Rosenbrock(), in_the_box()])
+        assert [(r.problem, r.solver) for r in runs] == [
+            ("rosenbrock", "scipy BFGS"),
+            ("rosenbrock", "scipy L-BFGS-B"),
+            ("in a box", "scipy L-BFGS-B"),
+        ]
+        text = compare.table(runs)
+        assert "1/1" in text
+        assert "2/2" in text
+        assert "over the 1 of 2" in text  # only one was for both
+
+    def test_methods_say_whether_they_handle_bounds(self):
+        found = compare.solvers()
+        for name, row in METHODS.items():
+            assert found[f"optlab:{name}"].bounds == row.bounds
+        theirs = [k for k, s in found.items() if s.bounds and s.library == "scipy"]
+        assert theirs == ["scipy:l-bfgs-b", "scipy:tnc"]
+
+    def test_the_command_line_refuses_methods_without_bounds(self, capsys):
+        assert main(["compare", "--method", "scipy:cg", "--problems", "hs1"]) == 2
+        assert "none of the methods handles bounds" in capsys.readouterr().err
+
+    def test_the_command_line_takes_tags(self, capsys):
+        arguments = ["compare", "--method", "scipy:l-bfgs-b", "--problems", "hs*"]
+        assert main(arguments) == 0
+        text = capsys.readouterr().out
+        assert "9 problems and starts" in text
+        assert "max |projected g|" in text
+
+
+class TestSolversOfOptlab:
+    """What a row of METHODS says is what `minimize` is given."""
+
+    @pytest.fixture
+    def asked(self, monkeypatch):
+        given = {}
+
+        def fake(fun, x0, **options):
+            given.update(options)
+            fun(x0)
+            return OptimizeResult(x=x0, nit=0, success=False, message="")
+
+        monkeypatch.setattr(sys.modules["optlab.minimize"], "minimize", fake)
+        return given
+
+    @pytest.mark.parametrize(
+        ("name", "traits", "passed"),
+        [
+            ("cg", {}, set()),
+            ("l-bfgs-b", {"bounds": True}, set()),
+            ("newton-cg", {"second_order": True}, {"hessp"}),
+            ("trust-ncg", {"second_order": True}, {"hessp"}),
+            ("newton", {"second_order": True}, {"hess"}),
+        ],
+    )
+    def test_bounds_and_second_derivatives(
+        self, monkeypatch, asked, name, traits, passed
+    ):
+        row = replace(
+            METHODS["bfgs"],
+            name=name,
+            **{"bounds": False, "second_order": False} | traits,
+        )
+        monkeypatch.setitem(METHODS, name, row)
+        solver = compare.optlab_solver(name)
+        assert solver.bounds == row.bounds
+        compare.measure(solver, in_the_box() if row.bounds else Rosenbrock())
+        assert asked.keys() & {"hess", "hessp"} == passed
+        assert asked["bounds"] is (BOX if row.bounds else None)
+        assert asked["method"] == name
+
+
 class TestChoice:
+    def test_the_standard_choice_of_solvers(self):
+        names = [str(s) for s in compare.choose_solvers(["bfgs", "l-bfgs"])]
+        assert names == ["optlab bfgs", "scipy BFGS", "optlab l-bfgs", "scipy L-BFGS-B"]
+
+    def test_tags_choose_problems(self):
+        chosen = compare.choose_problems(["bounded"], [1])
+        assert [p.name for p in chosen] == problems.names("bounded")
+        chosen = compare.choose_problems(["data-fit", "hs45"], [1])
+        expected = [*problems.names("data-fit"), "hs45"]
+        assert [p.name for p in chosen] == expected
+
+    def test_bounds_only_where_nothing_else_matches(self):
+        assert all(p.bounds is None for p in compare.choose_problems())
+        assert all(p.bounds is None for p in compare.choose_problems(["brown*"]))
+        chosen = compare.choose_problems(["brown*_bounded"], [1])
+        assert len(chosen) == 3
+
+    def test_a_pattern_without_a_match_is_named(self):
+        with pytest.raises(
+            ValueError, match=r"no problem 'nix\*'; there are rosenbrock"
+        ):
+            compare.choose_problems(["nix*"])
+
     def test_a_methods_name_means_every_library(self):
         names = [str(s) for s in compare.choose_solvers(["L-BFGS", "bfgs"])]
         assert names == ["optlab l-bfgs", "scipy L-BFGS-B", "optlab bfgs", "scipy BFGS"]
@@ -311,6 +508,12 @@ class TestReport:
         text = compare.table(runs)
         assert "optlab gd / scipy BFGS" in text
         assert "optlab gd / scipy CG" in text
+
+    def test_products_have_a_column_where_there_are_any(self, runs):
+        assert "products" not in compare.table(runs)
+        text = compare.table([made_up(), made_up(solver="mine", products=4)])
+        assert "products" in text.splitlines()[0]
+        assert [line.split()[-2] for line in text.splitlines()[2:4]] == ["0.0", "4.0"]
 
     def test_csv(self, runs, tmp_path):
         path = tmp_path / "runs.csv"

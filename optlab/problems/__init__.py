@@ -1,12 +1,32 @@
 """Test problems: compiled objectives with a start and, where known, the minimum."""
 
-from . import classic, quadratics, statistics
+from . import bounded, classic, quadratics, statistics
+from .bounded import *
 from .classic import *
 from .quadratics import *
-from .registry import Entry, Problem, get, names, problem, registry, unregister
+from .registry import (
+    Entry,
+    Problem,
+    get,
+    names,
+    problem,
+    registry,
+    stationarity,
+    unregister,
+)
 from .statistics import *
 
-__all__ = ["Entry", "Problem", "get", "names", "problem", "registry", "unregister"]
+__all__ = [
+    "Entry",
+    "Problem",
+    "get",
+    "names",
+    "problem",
+    "registry",
+    "stationarity",
+    "unregister",
+]
+__all__ += bounded.__all__
 __all__ += classic.__all__
 __all__ += quadratics.__all__
 __all__ += statistics.__all__

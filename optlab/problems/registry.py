@@ -17,9 +17,60 @@ import numpy.typing as npt
 
 from optlab_c.objectives import Objective
 
-__all__ = ["Entry", "Problem", "get", "names", "problem", "registry"]
+__all__ = [
+    "Entry",
+    "Problem",
+    "get",
+    "names",
+    "problem",
+    "registry",
+    "stationarity",
+]
 
 P = ParamSpec("P")
+
+
+def stationarity(
+    x: npt.ArrayLike, g: npt.ArrayLike, bounds: npt.ArrayLike | None = None
+) -> float:
+    r"""Measure how far x is from meeting the first-order conditions.
+
+    That is the projected gradient,
+
+    .. math:: \|P(x - g) - x\|_\infty,
+
+    where P projects on the box: the component that points out of it is left out at an
+    active bound. Without bounds it is :math:`\|g\|_\infty`.
+
+    Parameters
+    ----------
+    x, g : array_like, shape (n,)
+        Point and gradient there.
+    bounds : array_like, shape (n, 2), optional
+        Lower and upper bounds, infinite where open.
+
+    Returns
+    -------
+    float
+        0 at a stationary point; NaN where g is.
+
+    References
+    ----------
+    R. H. Byrd, P. Lu, J. Nocedal and C. Zhu, A limited memory algorithm for bound
+    constrained optimization, SIAM Journal on Scientific Computing 16 (1995) 1190-1208,
+    equation (6.1).
+
+    Examples
+    --------
+    >>> from optlab.problems import stationarity
+    >>> stationarity([0.0, 3.0], [5.0, -0.5], [[0, 9], [0, 9]])
+    0.5
+    """
+    x, step = np.asarray(x, dtype=float), -np.asarray(g, dtype=float)
+    if bounds is not None:
+        low, high = np.asarray(bounds, dtype=float).T
+        step = np.clip(step, low - x, high - x)  # as P(x - g) - x, but without rounding
+    return float(np.max(np.abs(step)))
 
 
 class Problem(Objective):
@@ -41,6 +92,9 @@ class Problem(Objective):
         Lowest known value.
     x_opt : array_like, shape (n,), optional
         Where it is attained.
+    bounds : array_like, shape (n, 2), optional
+        Lower and upper bounds on x, infinite where open; `x0` must lie within. They are
+        rounded to the precision of x.
     minima : tuple of float, optional
         All values at which descent is known to end: local minima, infima at infinity,
         and a saddle or two; ``(f_opt,)`` if not given.
@@ -61,6 +115,9 @@ class Problem(Objective):
         Lowest known value.
     x_opt : ndarray, shape (n,), or None
         Where it is attained; None if that is unknown or not one point.
+    bounds : ndarray, shape (n, 2), float64, or None
+        Lower and upper bounds on x, a new array each time, as ``bounds=`` takes them
+        here and in SciPy; None if there are none.
     minima : tuple of float
         Values at which descent is known to end, the lowest first.
     name : str
@@ -87,12 +144,14 @@ class Problem(Objective):
         x0: npt.ArrayLike,
         f_opt: float | None = None,
         x_opt: npt.ArrayLike | None = None,
+        bounds: npt.ArrayLike | None = None,
         minima: tuple[float, ...] | None = None,
         name: str = "",
         source: str = "",
     ) -> None:
         self._x0 = self._vector("x0", x0)
         self._x_opt = None if x_opt is None else self._vector("x_opt", x_opt)
+        self._bounds = None if bounds is None else self._box(bounds)
         self.f_opt = f_opt
         if minima is None:
             minima = () if f_opt is None else (f_opt,)
@@ -110,6 +169,25 @@ class Problem(Objective):
                 f"{name} must have the shape ({self.n},), not {array.shape}"
             )
         return array
+
+    def _box(self, bounds: npt.ArrayLike) -> npt.NDArray[np.float64]:
+        # Rounded as x is, so that a point at a bound stays there.
+        box = np.array(bounds, dtype=self.dtype).astype(np.float64)
+        if box.shape != (self.n, 2):
+            raise ValueError(
+                f"bounds must have the shape ({self.n}, 2), not {box.shape}"
+            )
+        low, high = box.T
+        if not np.all(low <= high):
+            raise ValueError("bounds must be pairs of numbers, the lower one first")
+        if not np.all((low <= self._x0) & (self._x0 <= high)):
+            raise ValueError("x0 must lie within the bounds")
+        return box
+
+    @property
+    def bounds(self) -> npt.NDArray[np.float64] | None:
+        """Lower and upper bounds, a new array each time, or None."""
+        return None if self._bounds is None else self._bounds.copy()
 
     @property
     def x0(self) -> npt.NDArray[Any]:
@@ -169,6 +247,11 @@ class Entry:
     def summary(self) -> str:
         """First line of the docstring."""
         return (inspect.getdoc(self.make) or "").split("\n")[0]
+
+    @property
+    def bounded(self) -> bool:
+        """Whether it has bounds."""
+        return "bounded" in self.tags
 
     @property
     def available(self) -> bool:
@@ -235,6 +318,11 @@ def problem(
                 bound.arguments["rng"] = np.random.default_rng(params["rng"])
                 params["rng"] = deepcopy(bound.arguments["rng"])  # before it is used
             made = factory(*bound.args, **bound.kwargs)
+            if (made.bounds is not None) != ("bounded" in tags):
+                raise ValueError(
+                    f"the problem {name!r} must have the tag 'bounded' if, and only "
+                    "if, it has bounds"
+                )
             made.name = name
             made.source = source
             made.tags = tags
@@ -318,12 +406,15 @@ def get(name: str, **params: Any) -> Problem:
 def names(*tags: str) -> list[str]:
     """Return the names of the problems that carry all the given tags.
 
-    Problems whose module is not installed are left out.
+    Problems with bounds are listed only where the tag ``"bounded"`` is given, since an
+    unconstrained method must not be run on them; `registry` has all. Problems whose
+    module is not installed are left out.
 
     Parameters
     ----------
     *tags : str
-        Groups, such as ``"mgh"``, ``"quadratic"``, ``"statistics"`` or ``"data"``.
+        Groups, such as ``"mgh"``, ``"quadratic"``, ``"statistics"`` or ``"data"``;
+        ``"bounded"`` for the problems with bounds.
 
     Returns
     -------
@@ -335,6 +426,8 @@ def names(*tags: str) -> list[str]:
     >>> from optlab import problems
     >>> len(problems.names("mgh"))
     35
+    >>> problems.names("bounded", "quadratic")
+    ['torsion', 'journal_bearing', 'obstacle']
     """
     known = {tag for entry in _entries.values() for tag in entry.tags}
     for tag in tags:
@@ -343,7 +436,9 @@ def names(*tags: str) -> list[str]:
     return [
         entry.name
         for entry in _entries.values()
-        if set(tags) <= set(entry.tags) and entry.available
+        if set(tags) <= set(entry.tags)
+        and entry.available
+        and ("bounded" in tags or not entry.bounded)
     ]
 
 

@@ -1,121 +1,18 @@
-/* Moré, Garbow & Hillstrom's problems: f(x) = r_1(x)^2 + ... + r_m(x)^2.
- *
- * A problem is one function, its kernel, that goes through the residuals and hands each
- * with its first derivatives to `row` and its second derivatives to `curve`:
- *
- *     g  = sum 2 r J,      H = sum 2 (J J^T + r R),      J = grad r, R = hess r.
- *
- * Everything is inlined into one copy of a kernel for each thing wanted (f; f and g;
- * Hv; H) and each dtype, so that a kernel pays only for what is asked. Problems with
- * dense Jacobians of a special form write f, g and Hv themselves, in O(n), and get H
- * from its columns. All arithmetic is done in double.
- *
- * Evaluations share nothing but the constant tables of the problem: any number of
- * threads may evaluate one problem at once. */
+/* Moré, Garbow & Hillstrom's problems: f(x) = r_1(x)^2 + ... + r_m(x)^2. */
 
 #include "mgh.h"
 
 #include <math.h>
-#include <stdlib.h>
-#include <string.h>
 
 #include "math_kernels.h"
 #include "multiversion.h"
-
-#define INLINE OPTLAB_INLINE
-
-enum { F = OPTLAB_F, G = OPTLAB_G, HV = OPTLAB_HV, H = OPTLAB_H };
+#include "terms.h"
 
 enum {
-    N_SMALL = 11,  /* unknowns of the largest problem of fixed n, Osborne 2 */
     N_WATSON = 31, /* the paper's own limit */
     M_GULF = 100,
     M_CHEBYQUAD = 1000,
 };
-
-typedef struct mgh {
-    int64_t n, m;
-    int64_t blocks;  /* copies of a small problem, on consecutive unknowns */
-    double table[]; /* constants of the problem: columns of m numbers */
-} mgh;
-
-/* A vector of either dtype, or a column of the unit matrix. */
-enum kind { DOUBLE = OPTLAB_FLOAT64, SINGLE = OPTLAB_FLOAT32, UNIT };
-
-typedef struct {
-    void *p;
-    enum kind kind;
-    int64_t unit;
-} vector;
-
-INLINE double get(vector a, int64_t i)
-{
-    if (a.kind == UNIT)
-        return i == a.unit;
-    if (a.kind == SINGLE)
-        return ((const float *)a.p)[i];
-    return ((const double *)a.p)[i];
-}
-
-INLINE void put(vector a, int64_t i, double value)
-{
-    if (a.kind == SINGLE)
-        ((float *)a.p)[i] = (float)value;
-    else
-        ((double *)a.p)[i] = value;
-}
-
-INLINE void add(vector a, int64_t i, double value)
-{
-    put(a, i, get(a, i) + value);
-}
-
-INLINE void clear(vector a, int64_t n)
-{
-    memset(a.p, 0, (size_t)n * (a.kind == SINGLE ? sizeof(float) : sizeof(double)));
-}
-
-/* One evaluation: at x, along v, into f, out (g or Hv) and the lower triangle of h. */
-typedef struct {
-    int64_t n;
-    double f;
-    vector x, v, out, h;
-} job;
-
-typedef void kernel(const mgh *p, int want, job *q);
-
-/* Adds the residual r, which depends on the k unknowns from `at` on. */
-INLINE void row(job *q, int want, int64_t at, int k, double r, const double *J)
-{
-    if (want & F)
-        q->f += r * r;
-    if (want & G)
-        for (int a = 0; a < k; a++)
-            add(q->out, at + a, 2 * r * J[a]);
-    if (want & HV) {
-        double t = 0;
-        for (int a = 0; a < k; a++)
-            t += J[a] * get(q->v, at + a);
-        for (int a = 0; a < k; a++)
-            add(q->out, at + a, 2 * t * J[a]);
-    }
-    if (want & H)
-        for (int a = 0; a < k; a++)
-            for (int b = 0; b <= a; b++)
-                add(q->h, (at + a) * q->n + at + b, 2 * J[a] * J[b]);
-}
-
-/* Adds the second derivative c of the residual r by the unknowns a >= b. */
-INLINE void curve(job *q, int want, double r, int64_t a, int64_t b, double c)
-{
-    if (want & HV) {
-        add(q->out, a, 2 * r * c * get(q->v, b));
-        if (a != b)
-            add(q->out, b, 2 * r * c * get(q->v, a));
-    }
-    if (want & H)
-        add(q->h, a * q->n + b, 2 * r * c);
-}
 
 /* Exponentials of many residuals at once, as vectors. */
 OPTLAB_CLONES
@@ -126,13 +23,9 @@ static void exp_each(int64_t n, double *x)
         x[i] = exp_f64(x[i]);
 }
 
-#define J(...) ((const double[]){__VA_ARGS__})
-#define X(i) get(q->x, i)
-#define V(i) get(q->v, i)
-
 /* ---- problems of a few unknowns ------------------------------------------------ */
 
-INLINE void rosenbrock(const mgh *p, int want, job *q)
+INLINE void rosenbrock(const terms *p, int want, job *q)
 {
     double x1 = X(0), x2 = X(1), r = 10 * (x2 - x1 * x1);
     row(q, want, 0, 2, r, J(-20 * x1, 10));
@@ -140,7 +33,7 @@ INLINE void rosenbrock(const mgh *p, int want, job *q)
     row(q, want, 0, 1, 1 - x1, J(-1));
 }
 
-INLINE void freudenstein_roth(const mgh *p, int want, job *q)
+INLINE void freudenstein_roth(const terms *p, int want, job *q)
 {
     double x1 = X(0), x2 = X(1);
     double r = -13 + x1 + ((5 - x2) * x2 - 2) * x2;
@@ -151,7 +44,7 @@ INLINE void freudenstein_roth(const mgh *p, int want, job *q)
     curve(q, want, r, 1, 1, 6 * x2 + 2);
 }
 
-INLINE void powell_badly_scaled(const mgh *p, int want, job *q)
+INLINE void powell_badly_scaled(const terms *p, int want, job *q)
 {
     double x1 = X(0), x2 = X(1), r = 1e4 * x1 * x2 - 1;
     row(q, want, 0, 2, r, J(1e4 * x2, 1e4 * x1));
@@ -163,7 +56,7 @@ INLINE void powell_badly_scaled(const mgh *p, int want, job *q)
     curve(q, want, r, 1, 1, e2);
 }
 
-INLINE void brown_badly_scaled(const mgh *p, int want, job *q)
+INLINE void brown_badly_scaled(const terms *p, int want, job *q)
 {
     double x1 = X(0), x2 = X(1), r = x1 * x2 - 2;
     row(q, want, 0, 1, x1 - 1e6, J(1));
@@ -172,7 +65,7 @@ INLINE void brown_badly_scaled(const mgh *p, int want, job *q)
     curve(q, want, r, 1, 0, 1);
 }
 
-INLINE void beale(const mgh *p, int want, job *q)
+INLINE void beale(const terms *p, int want, job *q)
 {
     static const double y[3] = {1.5, 2.25, 2.625};
     double x1 = X(0), x2 = X(1);
@@ -187,7 +80,7 @@ INLINE void beale(const mgh *p, int want, job *q)
     }
 }
 
-INLINE void jennrich_sampson(const mgh *p, int want, job *q)
+INLINE void jennrich_sampson(const terms *p, int want, job *q)
 {
     double e1 = exp(X(0)), e2 = exp(X(1)), d1 = 1, d2 = 1;
     for (int64_t k = 1; k <= p->m; k++) {
@@ -201,7 +94,7 @@ INLINE void jennrich_sampson(const mgh *p, int want, job *q)
     }
 }
 
-INLINE void helical_valley(const mgh *p, int want, job *q)
+INLINE void helical_valley(const terms *p, int want, job *q)
 {
     double x1 = X(0), x2 = X(1), x3 = X(2);
     double square = x1 * x1 + x2 * x2, rho = sqrt(square);
@@ -223,7 +116,7 @@ INLINE void helical_valley(const mgh *p, int want, job *q)
     row(q, want, 2, 1, x3, J(1));
 }
 
-INLINE void bard(const mgh *p, int want, job *q)
+INLINE void bard(const terms *p, int want, job *q)
 {
     static const double y[15] = {0.14, 0.18, 0.22, 0.25, 0.29, 0.32, 0.35, 0.39,
                                  0.37, 0.58, 0.73, 0.96, 1.34, 2.10, 4.39};
@@ -239,7 +132,7 @@ INLINE void bard(const mgh *p, int want, job *q)
     }
 }
 
-INLINE void gaussian(const mgh *p, int want, job *q)
+INLINE void gaussian(const terms *p, int want, job *q)
 {
     static const double y[15] = {0.0009, 0.0044, 0.0175, 0.0540, 0.1295,
                                  0.2420, 0.3521, 0.3989, 0.3521, 0.2420,
@@ -259,7 +152,7 @@ INLINE void gaussian(const mgh *p, int want, job *q)
     }
 }
 
-INLINE void meyer(const mgh *p, int want, job *q)
+INLINE void meyer(const terms *p, int want, job *q)
 {
     static const double y[16] = {34780, 28610, 23650, 19630, 16370, 13720, 11540, 9744,
                                  8261,  7030,  6005,  5147,  4427,  3820,  3307,  2872};
@@ -280,7 +173,7 @@ INLINE void meyer(const mgh *p, int want, job *q)
 }
 
 /* table: y_i = 25 + (-50 ln t_i)^(2/3) */
-INLINE void gulf(const mgh *p, int want, job *q)
+INLINE void gulf(const terms *p, int want, job *q)
 {
     double x1 = X(0), x2 = X(1), x3 = X(2);
     double logs[M_GULF], powers[M_GULF], exps[M_GULF];
@@ -313,7 +206,7 @@ INLINE void gulf(const mgh *p, int want, job *q)
 }
 
 /* table: exp(-t_i) - exp(-10 t_i) */
-INLINE void box(const mgh *p, int want, job *q)
+INLINE void box(const terms *p, int want, job *q)
 {
     double x1 = X(0), x2 = X(1), x3 = X(2);
     for (int64_t i = 0; i < p->m; i++) {
@@ -326,7 +219,7 @@ INLINE void box(const mgh *p, int want, job *q)
     }
 }
 
-INLINE void powell_singular(const mgh *p, int want, job *q)
+INLINE void powell_singular(const terms *p, int want, job *q)
 {
     const double root5 = 2.23606797749978970, root10 = 3.16227766016837933;
     double x1 = X(0), x2 = X(1), x3 = X(2), x4 = X(3);
@@ -345,7 +238,7 @@ INLINE void powell_singular(const mgh *p, int want, job *q)
     curve(q, want, r, 3, 3, 2 * root10);
 }
 
-INLINE void wood(const mgh *p, int want, job *q)
+INLINE void wood(const terms *p, int want, job *q)
 {
     const double root90 = 9.48683298050513800, root10 = 3.16227766016837933;
     double x1 = X(0), x2 = X(1), x3 = X(2), x4 = X(3);
@@ -361,7 +254,7 @@ INLINE void wood(const mgh *p, int want, job *q)
     row(q, want, 1, 3, (x2 - x4) / root10, J(1 / root10, 0, -1 / root10));
 }
 
-INLINE void kowalik_osborne(const mgh *p, int want, job *q)
+INLINE void kowalik_osborne(const terms *p, int want, job *q)
 {
     static const double y[11] = {0.1957, 0.1947, 0.1735, 0.1600, 0.0844, 0.0627,
                                  0.0456, 0.0342, 0.0323, 0.0235, 0.0246};
@@ -385,7 +278,7 @@ INLINE void kowalik_osborne(const mgh *p, int want, job *q)
 }
 
 /* table: exp(t_i), sin(t_i), cos(t_i) */
-INLINE void brown_dennis(const mgh *p, int want, job *q)
+INLINE void brown_dennis(const terms *p, int want, job *q)
 {
     const double *et = p->table, *st = et + p->m, *ct = st + p->m;
     double x1 = X(0), x2 = X(1), x3 = X(2), x4 = X(3);
@@ -403,7 +296,7 @@ INLINE void brown_dennis(const mgh *p, int want, job *q)
     }
 }
 
-INLINE void osborne1(const mgh *p, int want, job *q)
+INLINE void osborne1(const terms *p, int want, job *q)
 {
     static const double y[33] = {
         0.844, 0.908, 0.932, 0.936, 0.925, 0.908, 0.881, 0.850, 0.818, 0.784, 0.751,
@@ -427,7 +320,7 @@ INLINE void osborne1(const mgh *p, int want, job *q)
 }
 
 /* table: exp(-t_i) - 5 exp(-10 t_i) + 3 exp(-4 t_i) */
-INLINE void biggs_exp6(const mgh *p, int want, job *q)
+INLINE void biggs_exp6(const terms *p, int want, job *q)
 {
     double x1 = X(0), x2 = X(1), x3 = X(2), x4 = X(3), x5 = X(4), x6 = X(5);
     for (int64_t i = 0; i < p->m; i++) {
@@ -445,7 +338,7 @@ INLINE void biggs_exp6(const mgh *p, int want, job *q)
     }
 }
 
-INLINE void osborne2(const mgh *p, int want, job *q)
+INLINE void osborne2(const terms *p, int want, job *q)
 {
     static const double y[65] = {
         1.366, 1.191, 1.112, 1.013, 0.991, 0.885, 0.831, 0.847, 0.786, 0.725, 0.746,
@@ -520,7 +413,7 @@ INLINE void broyden_row(job *q, int want, int64_t i, int left, int right)
 }
 
 #define TRIDIAGONAL(name, row_of)                        \
-    INLINE void name(const mgh *p, int want, job *q)     \
+    INLINE void name(const terms *p, int want, job *q)     \
     {                                                    \
         int64_t last = q->n - 1;                         \
         if (last == 0) {                                 \
@@ -550,7 +443,7 @@ INLINE void banded_row(job *q, int want, int64_t i, int below, int above)
         curve(q, want, r, i + k, i + k, k ? -2 : 30 * x);
 }
 
-INLINE void broyden_banded(const mgh *p, int want, job *q)
+INLINE void broyden_banded(const terms *p, int want, job *q)
 {
     for (int64_t i = 0; i < q->n; i++)
         if (i >= 5 && i < q->n - 1)
@@ -561,7 +454,7 @@ INLINE void broyden_banded(const mgh *p, int want, job *q)
 
 /* ---- dense Jacobians of a special form: f, g, Hv written out ------------------ */
 
-INLINE void watson(const mgh *p, int want, job *q)
+INLINE void watson(const terms *p, int want, job *q)
 {
     int n = (int)q->n;
     double out[N_WATSON] = {0}, power[N_WATSON], J[N_WATSON];
@@ -601,7 +494,7 @@ INLINE void watson(const mgh *p, int want, job *q)
     curve(q, want, r, 0, 0, -2);
 }
 
-INLINE void penalty1(const mgh *p, int want, job *q)
+INLINE void penalty1(const terms *p, int want, job *q)
 {
     const double a = 1e-5;
     double near = 0, r = -0.25, xv = 0;
@@ -622,7 +515,7 @@ INLINE void penalty1(const mgh *p, int want, job *q)
 }
 
 /* table: y_i = exp(i/10) + exp((i-1)/10), for i = 1 ... n */
-INLINE void penalty2(const mgh *p, int want, job *q)
+INLINE void penalty2(const terms *p, int want, job *q)
 {
     const double a = 1e-5, floor = 0.904837418035959573164249; /* exp(-1/10) */
     int64_t n = q->n;
@@ -661,7 +554,7 @@ INLINE void penalty2(const mgh *p, int want, job *q)
     }
 }
 
-INLINE void variably_dimensioned(const mgh *p, int want, job *q)
+INLINE void variably_dimensioned(const terms *p, int want, job *q)
 {
     double near = 0, s = 0, jv = 0;
     for (int64_t j = 0; j < q->n; j++) {
@@ -680,7 +573,7 @@ INLINE void variably_dimensioned(const mgh *p, int want, job *q)
             put(q->out, j, 2 * V(j) + (2 + 12 * s * s) * jv * (double)(j + 1));
 }
 
-INLINE void trigonometric(const mgh *p, int want, job *q)
+INLINE void trigonometric(const terms *p, int want, job *q)
 {
     double n = (double)q->n, cosines = 0, own = 0, sv = 0, dv = 0;
     for (int64_t j = 0; j < q->n; j++) {
@@ -707,7 +600,7 @@ INLINE void trigonometric(const mgh *p, int want, job *q)
     }
 }
 
-INLINE void brown_almost_linear(const mgh *p, int want, job *q)
+INLINE void brown_almost_linear(const terms *p, int want, job *q)
 {
     int64_t n = q->n, zeros = 0;
     double sum = 0, product = 1, v_sum = 0; /* the product leaves out zeros */
@@ -762,7 +655,7 @@ INLINE void brown_almost_linear(const mgh *p, int want, job *q)
 /* With c_j = (x_j + t_j + 1)^3 a residual is
  *     r_i = x_i + h/2 ((1 - t_i) sum_{j<=i} t_j c_j + t_i sum_{j>i} (1 - t_j) c_j),
  * so r = x + K c with K = K^T, whose products are two running sums. */
-INLINE void discrete_integral_equation(const mgh *p, int want, job *q)
+INLINE void discrete_integral_equation(const terms *p, int want, job *q)
 {
     int64_t n = q->n;
     double h = 1 / (double)(n + 1);
@@ -820,7 +713,7 @@ INLINE void discrete_integral_equation(const mgh *p, int want, job *q)
     }
 }
 
-INLINE void linear_full_rank(const mgh *p, int want, job *q)
+INLINE void linear_full_rank(const terms *p, int want, job *q)
 {
     double n = (double)q->n, c = 2 / (double)p->m, sum = 0, v_sum = 0;
     for (int64_t j = 0; j < q->n; j++) {
@@ -862,17 +755,17 @@ INLINE void rank1(int want, job *q, int64_t rows, int skip, double extra)
         }
 }
 
-INLINE void linear_rank1(const mgh *p, int want, job *q)
+INLINE void linear_rank1(const terms *p, int want, job *q)
 {
     rank1(want, q, p->m, 0, 0);
 }
 
-INLINE void linear_rank1_zeros(const mgh *p, int want, job *q)
+INLINE void linear_rank1_zeros(const terms *p, int want, job *q)
 {
     rank1(want, q, p->m - 2, 1, 2);
 }
 
-INLINE void chebyquad(const mgh *p, int want, job *q)
+INLINE void chebyquad(const terms *p, int want, job *q)
 {
     int64_t m = p->m;
     double scale = 1 / (double)q->n;
@@ -923,126 +816,6 @@ INLINE void chebyquad(const mgh *p, int want, job *q)
         put(q->out, j, 2 * scale * sum);
     }
 }
-
-/* ---- evaluation ------------------------------------------------------------- */
-
-INLINE vector vector_of(const void *p, enum kind kind)
-{
-    return (vector){(void *)p, kind, 0};
-}
-
-INLINE vector part(vector a, int64_t at)
-{
-    size_t size = a.kind == SINGLE ? sizeof(float) : sizeof(double);
-    return (vector){(char *)a.p + (size_t)at * size, a.kind, 0};
-}
-
-INLINE void mirror(vector h, int64_t n)
-{
-    for (int64_t i = 0; i < n; i++)
-        for (int64_t j = 0; j < i; j++)
-            put(h, j * n + i, get(h, i * n + j));
-}
-
-/* Small problems add up in local arrays, which the compiler keeps in registers. */
-INLINE void small(kernel *f, int n, int want, const mgh *p, enum kind kind, int mask,
-                  optlab_point *point)
-{
-    double total = 0;
-    vector h = vector_of(point->h, kind);
-    if (want & H && p->blocks > 1)
-        clear(h, p->n * p->n);
-    for (int64_t b = 0; b < p->blocks; b++) {
-        double x[N_SMALL], v[N_SMALL], out[N_SMALL], block[N_SMALL * N_SMALL];
-        vector from = part(vector_of(point->x, kind), b * n);
-        vector along = part(vector_of(point->v, kind), b * n);
-        vector to = part(vector_of(want & HV ? point->hv : point->g, kind), b * n);
-        for (int i = 0; i < n; i++) {
-            x[i] = get(from, i);
-            v[i] = want & HV ? get(along, i) : 0;
-            out[i] = 0;
-        }
-        if (want & H)
-            for (int i = 0; i < n * n; i++)
-                block[i] = 0;
-        job q = {n, 0, vector_of(x, DOUBLE), vector_of(v, DOUBLE),
-                 vector_of(out, DOUBLE), vector_of(block, DOUBLE)};
-        f(p, want, &q);
-        total += q.f;
-        if (want & (G | HV))
-            for (int i = 0; i < n; i++)
-                put(to, i, out[i]);
-        if (want & H)
-            for (int i = 0; i < n; i++)
-                for (int j = 0; j < n; j++)
-                    put(h, (b * n + i) * p->n + b * n + j,
-                        block[i > j ? i * n + j : j * n + i]);
-    }
-    if (mask & F)
-        point->f = total;
-}
-
-/* Banded problems add straight into the answers. */
-INLINE void banded(kernel *f, int64_t n, int want, const mgh *p, enum kind kind,
-                   int mask, optlab_point *point)
-{
-    job q = {n, 0, vector_of(point->x, kind), vector_of(point->v, kind),
-             vector_of(want & HV ? point->hv : point->g, kind),
-             vector_of(point->h, kind)};
-    if (want & (G | HV))
-        clear(q.out, n);
-    if (want & H)
-        clear(q.h, n * n);
-    f(p, want, &q);
-    if (mask & F)
-        point->f = q.f;
-    if (want & H)
-        mirror(q.h, n);
-}
-
-/* The others write g or Hv once; H comes column by column. */
-INLINE void dense(kernel *f, int64_t n, int want, const mgh *p, enum kind kind,
-                  int mask, optlab_point *point)
-{
-    job q = {n, 0, vector_of(point->x, kind), vector_of(point->v, kind),
-             vector_of(want & HV ? point->hv : point->g, kind),
-             vector_of(point->h, kind)};
-    if (want & H) {
-        for (int64_t j = 0; j < n; j++) {
-            q.v = (vector){NULL, UNIT, j};
-            q.out = part(q.h, j * n);
-            f(p, HV, &q);
-        }
-        mirror(q.h, n);
-        return;
-    }
-    f(p, want, &q);
-    if (mask & F)
-        point->f = q.f;
-}
-
-/* f costs next to nothing beside g, so g alone is f and g. */
-#define EVAL(name, driver, n, suffix, kind)                                  \
-    static int name##_##suffix(void *ctx, int want, optlab_point *point)     \
-    {                                                                        \
-        const mgh *p = ctx;                                                  \
-        if (want & G)                                                        \
-            driver(name, n, F | G, p, kind, want, point);                    \
-        else if (want & F)                                                   \
-            driver(name, n, F, p, kind, want, point);                        \
-        if (want & HV)                                                       \
-            driver(name, n, HV, p, kind, 0, point);                          \
-        if (want & H)                                                        \
-            driver(name, n, H, p, kind, 0, point);                           \
-        return 0;                                                            \
-    }
-#define PROBLEM(name, driver, n)             \
-    EVAL(name, driver, n, float64, DOUBLE)   \
-    EVAL(name, driver, n, float32, SINGLE)
-
-#define SMALL(name, n) PROBLEM(name, small, n)
-#define BANDED(name) PROBLEM(name, banded, p->n)
-#define DENSE(name) PROBLEM(name, dense, p->n)
 
 SMALL(rosenbrock, 2)
 SMALL(freudenstein_roth, 2)
@@ -1124,10 +897,8 @@ typedef struct {
     optlab_eval eval[2]; /* by dtype */
     int64_t block;       /* unknowns of one copy of a small problem, else 0 */
     void (*fill)(double *table, int64_t m);
-    int columns; /* of the table */
+    int columns; /* of the table, m numbers each */
 } entry;
-
-#define BOTH(name) {name##_float64, name##_float32}
 
 static const entry list[MGH_COUNT] = {
     {.eval = BOTH(rosenbrock), .block = 2},
@@ -1170,23 +941,10 @@ static const entry list[MGH_COUNT] = {
 int mgh_init(optlab_objective *objective, int number, int64_t n, int64_t m, int dtype)
 {
     const entry *e = &list[number - 1];
-    mgh *p = malloc(sizeof *p + sizeof(double) * (size_t)(e->columns * m));
+    terms *p = terms_new(objective, e->eval, e->block, n, m, e->columns * m, dtype);
     if (!p)
         return -1;
-    p->n = n;
-    p->m = m;
-    p->blocks = e->block ? n / e->block : 1;
     if (e->fill)
         e->fill(p->table, m);
-    *objective = (optlab_objective){
-        .version = OPTLAB_ABI_VERSION,
-        .dtype = dtype,
-        .provides = F | G | HV | H,
-        .n = n,
-        .eval = e->eval[dtype],
-        .ctx = p,
-    };
     return 0;
 }
-
-void mgh_free(void *ctx) { free(ctx); }

@@ -10,10 +10,8 @@
 #define MGH_COUNT 35
 
 /* Describes problem `number` (1 ... 35, the paper's own numbers) with n unknowns and m
- * residuals, which the caller has checked. Returns 0, or -1 if there is no memory. */
+ * residuals, which the caller has checked. Returns 0, or -1 if there is no memory.
+ * `free` frees its context. */
 int mgh_init(optlab_objective *objective, int number, int64_t n, int64_t m, int dtype);
-
-/* Frees what `mgh_init` put in `objective->ctx`. */
-void mgh_free(void *ctx);
 
 #endif

@@ -11,7 +11,7 @@ import optlab.problems as package
 from optlab import problems
 from optlab_c.objectives import Objective
 
-NAMES = problems.names()
+NAMES = problems.names() + problems.names("bounded")
 
 
 @pytest.mark.parametrize("dtype", ["float64", "float32"])
@@ -39,6 +39,7 @@ def test_every_problem_is_complete(name, dtype):
     if problem.x_opt is not None:
         assert problem.x_opt.dtype == dtype
         assert problem.f_opt is not None
+    assert entry.bounded == (problem.bounds is not None) == ("bounded" in entry.tags)
     assert f"{name}(" in repr(problem)
     assert f"n={problem.n}>" in repr(problem)
 
@@ -204,15 +205,25 @@ def test_all_35_problems_are_there_and_tags_select():
         "linear_rank1_zeros",
     }
     assert set(problems.names("data")) == {"digits", "breast_cancer"}
-    assert problems.names() == list(problems.registry())
+    assert set(NAMES) == set(problems.registry())
     with pytest.raises(ValueError, match=r"no tag 'mg'; there are .*mgh"):
         problems.names("mg")
+
+
+def test_problems_with_bounds_are_listed_only_when_asked_for():
+    with_bounds = problems.names("bounded")
+    assert len(with_bounds) == 35
+    assert set(problems.names("bounded", "variant")) < set(with_bounds)
+    for name in problems.names() + problems.names("quadratic"):
+        assert problems.get(name).bounds is None
+    for name in with_bounds:
+        assert problems.get(name).bounds is not None
 
 
 def test_public_names_exist():
     for name in package.__all__:
         assert hasattr(package, name)
-    assert set(problems.names()) <= set(package.__all__)
+    assert set(NAMES) <= set(package.__all__)
 
 
 @pytest.mark.parametrize(
@@ -268,6 +279,82 @@ def test_registering_checks_name_and_defaults():
         problems.problem(source="mine")(rosenbrock)
     with pytest.raises(TypeError, match="needy: parameter 'n' has no default"):
         problems.problem(source="mine")(needy)
+
+
+def test_a_problem_with_bounds_has_the_tag_and_no_other_has_it():
+    def open_box(n=2):
+        return problems.boxed(problems.quadratic(n), [[-np.inf, np.inf]] * n)
+
+    def no_box(n=2):
+        return problems.quadratic(n)
+
+    for factory, tags in ((open_box, ("mine",)), (no_box, ("mine", "bounded"))):
+        problems.problem(*tags, source="nowhere")(factory)
+        try:
+            with pytest.raises(ValueError, match="must have the tag 'bounded' if, and"):
+                problems.get(factory.__name__)
+        finally:
+            problems.unregister(factory.__name__)
+
+
+@pytest.mark.parametrize(
+    ("bounds", "words"),
+    [
+        ([[0, 1]], r"bounds must have the shape \(2, 2\), not \(1, 2\)"),
+        ([[0, 1, 2], [0, 1, 2]], "bounds must have the shape"),
+        ([[0, np.nan], [0, 1]], "bounds must be pairs of numbers, the lower one first"),
+        ([[1, 0], [0, 1]], "bounds must be pairs of numbers, the lower one first"),
+        ([[0, 1], [0, 0.5]], "x0 must lie within the bounds"),
+    ],
+    ids=str,
+)
+def test_bad_bounds_are_named(bounds, words):
+    capsule = problems.get("rosenbrock").__optlab_objective__
+    with pytest.raises(ValueError, match=words):
+        problems.Problem(capsule, x0=[0, 1], bounds=bounds)
+
+
+def test_bounds_are_fresh_and_rounded_as_x_is():
+    problem = problems.get("hs110", dtype="float32")
+    assert problem.bounds.dtype == np.float64
+    np.testing.assert_array_equal(problem.bounds[:, 0], np.float32(2.001))
+    problem.bounds[:] = 0
+    np.testing.assert_array_equal(problem.bounds[:, 1], np.float32(9.999))
+    assert problems.get("rosenbrock").bounds is None
+
+
+class TestStationarity:
+    def test_without_bounds_it_is_the_norm_of_the_gradient(self):
+        assert problems.stationarity([5.0, 6.0], [3.0, -4.0]) == 4
+
+    @pytest.mark.parametrize(
+        ("x", "g", "measure"),
+        [
+            (0.0, 3.0, 0),  # at the lower bound, and f rises into the box
+            (0.0, -3.0, 2),  # the step ends at the upper bound
+            (2.0, -3.0, 0),
+            (2.0, 0.5, 0.5),
+            (1.0, 0.0, 0),
+            (1.0, 5.0, 1),
+            (3.0, 0.0, 1),  # outside
+        ],
+    )
+    def test_with_bounds_it_is_that_of_the_projected_step(self, x, g, measure):
+        assert problems.stationarity([x], [g], [[0, 2]]) == measure
+
+    def test_it_is_the_definition(self):
+        rng = np.random.default_rng(0)
+        bounds = np.sort(rng.standard_normal((50, 2)))
+        bounds[::5, 0], bounds[1::5, 1] = -np.inf, np.inf
+        x, g = np.clip(rng.standard_normal(50), *bounds.T), rng.standard_normal(50)
+        expected = abs(np.clip(x - g, *bounds.T) - x).max()
+        assert problems.stationarity(x, g, bounds) == pytest.approx(expected, rel=1e-14)
+
+    def test_a_small_gradient_is_not_rounded_away(self):
+        assert problems.stationarity([1e9], [1e-9], [[0, 2e9]]) == 1e-9
+
+    def test_nan_stays(self):
+        assert np.isnan(problems.stationarity([0.0, 1], [np.nan, 0], [[0, 1], [0, 1]]))
 
 
 def test_a_problem_checks_its_points_and_says_why_it_cannot_be_pickled():

@@ -535,7 +535,13 @@ def value(number, x, m):
 
 
 def directional(number, x, m, *directions):
-    """Derivative of f at x along one or two directions, by central differences.
+    """Derivative of f at x along one or two directions."""
+    residuals = RESIDUALS[number - 1]
+    return derivative(lambda at: sum(r**2 for r in residuals(at, m)), x, *directions)
+
+
+def derivative(f, x, *directions):
+    """Derivative of any f at x along one or two directions, by central differences.
 
     With 60 digits a step of 1e-15 leaves an error of about 1e-29.
     """
@@ -544,16 +550,125 @@ def directional(number, x, m, *directions):
         x = [mpf(float(xi)) for xi in x]
 
         def shifted(*steps):
-            at = [
-                xi
-                + sum(
-                    s * mpf(float(d[i])) for s, d in zip(steps, directions, strict=True)
-                )
-                for i, xi in enumerate(x)
-            ]
-            return sum(r**2 for r in RESIDUALS[number - 1](at, m))
+            return f(
+                [
+                    xi
+                    + sum(
+                        s * mpf(float(d[i]))
+                        for s, d in zip(steps, directions, strict=True)
+                    )
+                    for i, xi in enumerate(x)
+                ]
+            )
 
         if len(directions) == 1:
             return (shifted(h) - shifted(-h)) / (2 * h)
         total = shifted(h, h) - shifted(h, -h) - shifted(-h, h) + shifted(-h, -h)
         return total / (4 * h * h)
+
+
+# ---- functions that are published with bounds -----------------------------------------
+
+
+def hs1(x):
+    return 100 * (x[1] - x[0] ** 2) ** 2 + (1 - x[0]) ** 2
+
+
+def hs3(x):
+    return x[1] + mpf("1e-5") * (x[1] - x[0]) ** 2
+
+
+def hs4(x):
+    return (x[0] + 1) ** 3 / 3 + x[1]
+
+
+def hs5(x):
+    x1, x2 = x
+    return sin(x1 + x2) + (x1 - x2) ** 2 - mpf("1.5") * x1 + mpf("2.5") * x2 + 1
+
+
+def hs25(x):
+    x1, x2, x3 = x
+    total = 0
+    for i in range(1, 100):
+        u = 25 + (-50 * log(mpf(i) / 100)) ** (mpf(2) / 3)
+        total += (-mpf(i) / 100 + exp(-(abs(u - x2) ** x3) / x1)) ** 2
+    return total
+
+
+def hs38(x):
+    x1, x2, x3, x4 = x
+    return (
+        100 * (x2 - x1**2) ** 2
+        + (1 - x1) ** 2
+        + 90 * (x4 - x3**2) ** 2
+        + (1 - x3) ** 2
+        + mpf("10.1") * ((x2 - 1) ** 2 + (x4 - 1) ** 2)
+        + mpf("19.8") * (x2 - 1) * (x4 - 1)
+    )
+
+
+def hs45(x):
+    return 2 - x[0] * x[1] * x[2] * x[3] * x[4] / 120
+
+
+def hs110(x):
+    total, product = 0, 1
+    for xi in x:
+        total += log(xi - 2) ** 2 + log(10 - xi) ** 2
+        product *= xi
+    return total - product ** mpf("0.2")
+
+
+def lbfgsb_sample(x):
+    total = (x[0] - 1) ** 2 / 4
+    for i in range(1, len(x)):
+        total += (x[i] - x[i - 1] ** 2) ** 2
+    return 4 * total
+
+
+def elements(x, nx, ny, hx, hy, weight, load):
+    """Energy of a membrane by linear elements, triangle by triangle.
+
+    The heights at corner (i, j) belong to abscissa i; `weight` is averaged over the three
+    corners of a triangle and `load` goes with the corner it is at.
+    """
+
+    def height(i, j):
+        inside = 1 <= i <= nx and 1 <= j <= ny
+        return x[nx * (j - 1) + i - 1] if inside else mpf(0)
+
+    energy = mpf(0)
+    for i in range(nx + 1):
+        for j in range(ny + 1):
+            for a, b, step in ((i, j, 1), (i + 1, j + 1, -1)):  # of each rectangle
+                dx = (height(a + step, b) - height(a, b)) / hx
+                dy = (height(a, b + step) - height(a, b)) / hy
+                mean = (2 * weight(a) + weight(a + step)) / 3
+                energy += hx * hy / 2 * mean * (dx**2 + dy**2) / 2
+    for i in range(1, nx + 1):
+        for j in range(1, ny + 1):
+            energy -= hx * hy * load(i) * height(i, j)
+    return energy
+
+
+def torsion(x, nx, ny, c):
+    hx, hy = 1 / mpf(nx + 1), 1 / mpf(ny + 1)
+    return elements(x, nx, ny, hx, hy, lambda i: mpf(1), lambda i: mpf(c))
+
+
+def journal_bearing(x, nx, ny, eccentricity, b):
+    e, hx, hy = mpf(eccentricity), 2 * pi / (nx + 1), 2 * mpf(b) / (ny + 1)
+    return elements(
+        x,
+        nx,
+        ny,
+        hx,
+        hy,
+        lambda i: (1 + e * cos(i * hx)) ** 3,
+        lambda i: e * sin(i * hx),
+    )
+
+
+def obstacle(x, nx, ny):
+    return torsion(x, nx, ny, 1)
