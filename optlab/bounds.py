@@ -41,11 +41,12 @@ def as_bounds(bounds: Any, n: int) -> Sides | None:
     else:
         lower, upper = _columns(bounds, n)
     lower, upper = (_side(side, n) for side in (lower, upper))
-    if np.isnan(lower).any() or np.isnan(upper).any():
-        raise ValueError("bounds must not be NaN")
-    empty = (lower > upper) | (lower == np.inf) | (upper == -np.inf)
-    if empty.any():
-        i = int(np.argmax(empty))
+    # Written so that NaN is found, too.
+    held = (lower <= upper) & (lower < np.inf) & (upper > -np.inf)
+    if not held.all():
+        i = int(np.argmin(held))
+        if np.isnan(lower[i]) or np.isnan(upper[i]):
+            raise ValueError("bounds must not be NaN")
         raise ValueError(
             f"bounds[{i}] leave no number: from {lower[i]:g} to {upper[i]:g}"
         )
@@ -89,6 +90,8 @@ def in_precision(sides: Sides, dtype: np.dtype) -> Sides:
     ValueError
         Naming bounds, where `dtype` has no number between them.
     """
+    if dtype == np.float64:
+        return sides
     lower, upper = sides
     with np.errstate(over="ignore"):
         low, high = lower.astype(dtype), upper.astype(dtype)

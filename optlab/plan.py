@@ -116,9 +116,9 @@ def _cached(
 def default_maxcor(n: int, bounded: bool = False) -> int:
     """Pairs that L-BFGS keeps: all that help, as long as they stay in cache; or 10.
 
-    With bounds, systems of that size are factorised at every step.
+    With bounds, systems of their number are factorised at every step.
     """
-    enough = min(20 if bounded else 60, 5 * n)  # measured: more help no further
+    enough = min(10 if bounded else 60, 5 * n)  # measured: more help no further
     return min(enough, max(10, 20_000 // n))
 
 

@@ -43,7 +43,7 @@ const direction_row direction_rows[DIRECTION_KINDS] = {
     [DIRECTION_LBFGS] = {"l-bfgs", lbfgs_bind, lbfgs_reset, lbfgs_advance, lbfgs_update,
                          newton_first_trial, lbfgs_apply, NULL},
     [DIRECTION_LBFGSB] = {"l-bfgs-b", lbfgsb_bind, lbfgsb_reset, lbfgsb_advance,
-                          lbfgsb_update, newton_first_trial, lbfgs_apply, NULL},
+                          lbfgs_update, newton_first_trial, lbfgs_apply, NULL},
     [DIRECTION_NEWTON] = {"newton", newton_bind, newton_reset, newton_advance,
                           newton_update, newton_first_trial, NULL, newton_look},
     [DIRECTION_NEWTON_CG] = {"newton-cg", newton_cg_bind, newton_cg_reset,

@@ -108,7 +108,8 @@ typedef struct direction_state {
     double radius;
     int at_boundary;
 
-    int64_t active; /* l-bfgs-b: variables at a bound at the Cauchy point */
+    int64_t active;    /* l-bfgs-b: variables at a bound at the Cauchy point */
+    int64_t described; /* l-bfgs-b: updates whose products with all pairs are known */
 } direction_state;
 
 typedef struct descent_state {
@@ -282,7 +283,6 @@ void lbfgs_apply(descent *m, const void *v, void *out);
 void lbfgsb_bind(descent *m, arena *a);
 void lbfgsb_reset(descent *m);
 int lbfgsb_advance(descent *m);
-void lbfgsb_update(descent *m, int from, int to, double dphi_to);
 void newton_bind(descent *m, arena *a);
 void newton_reset(descent *m);
 int newton_advance(descent *m);

@@ -12,11 +12,12 @@
  *       Z_ij = (s_i'y_j)_A for i > j, -(s_i'y_j)_F else;
  *       then projected onto the box if that goes down, else shortened (Morales & Nocedal
  *       2011).
- * Where A is empty, step 2 is the L-BFGS direction -H g itself, from lbfgs.c.
+ * Where A is empty, step 2 ends at x - H g, from lbfgs.c; and where that lies in the box it
+ * is the model's minimiser there, without either step.
  *
  * The sums of products over A and F are kept from step to step: a variable that changes
- * sides brings O(m^2) work, a new pair two passes over the pairs. They are indexed by the
- * rows of the ring, like R; the small systems are in time order. */
+ * sides brings O(m^2) work, a new pair one pass over the pairs, when it is first needed.
+ * They are indexed by the rows of the ring, like R; the small systems are in time order. */
 #include <math.h>
 #include <string.h>
 
@@ -84,6 +85,7 @@ void lbfgsb_bind(descent *m, arena *a)
 void lbfgsb_reset(descent *m)
 {
     lbfgs_reset(m);
+    m->st.direction.described = 0;
     memset(m->mem.at, 0, vec_bytes(m->st.opt.dtype, m->st.opt.n));
 }
 
@@ -364,6 +366,18 @@ static int subspace_step(descent *m, small_systems *k)
     return 1;
 }
 
+/* Make up for the products of pairs that are new since this was last needed. */
+static void describe_pairs(descent *m)
+{
+    direction_state *dir = &m->st.direction;
+    int64_t left = dir->count - dir->described;
+    for (int64_t age = (left < dir->pairs ? left : dir->pairs) - 1; age >= 0; age--)
+        DISPATCH(m->st.opt.dtype, add_products, m->st.opt.n, lbfgs_stride(&m->st.opt),
+                 lbfgs_rows(m), m->st.opt.maxcor, lbfgs_row(m, age), m->mem.S, m->mem.Y,
+                 m->mem.at, m->mem.R, m->mem.SS, m->mem.SSa, m->mem.YYf, m->mem.Z);
+    dir->described = dir->count;
+}
+
 int lbfgsb_advance(descent *m)
 {
     descent_state *st = &m->st;
@@ -373,6 +387,10 @@ int lbfgsb_advance(descent *m)
     const void *x = m->mem.x[st->current], *g = m->mem.g[st->current];
     if (dir->pairs == 0)
         return steepest_advance(m);
+    lbfgs_advance(m);
+    if (vec_longest_step(dtype, n, x, m->mem.d, m->mem.lb, m->mem.ub) >= 1.0)
+        return 0;
+    describe_pairs(m);
     small_systems k = small_of(m);
     int fine = prepare_model(m, &k);
     if (fine) {
@@ -390,17 +408,4 @@ int lbfgsb_advance(descent *m)
     dir->dd = vec_dot(dtype, n, m->mem.d, m->mem.d);
     st->dphi = vec_dot(dtype, n, g, m->mem.d);
     return 0;
-}
-
-void lbfgsb_update(descent *m, int from, int to, double dphi_to)
-{
-    direction_state *dir = &m->st.direction;
-    int64_t before = dir->count;
-    lbfgs_update(m, from, to, dphi_to);
-    if (dir->count <= before) /* no pair was kept */
-        return;
-    DISPATCH(m->st.opt.dtype, add_products, m->st.opt.n, lbfgs_stride(&m->st.opt),
-             lbfgs_rows(m), m->st.opt.maxcor, dir->head, m->mem.S, m->mem.Y, m->mem.at,
-             m->mem.R, m->mem.SS, m->mem.SSa, m->mem.YYf, m->mem.Z);
-    dir->pending = 0;
 }
