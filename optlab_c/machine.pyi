@@ -80,7 +80,10 @@ class Search:
 @final
 class Machine:
     def __init__(
-        self, settings: Settings, x0: _Array, bounds: tuple[_Array, _Array] | None = None
+        self,
+        settings: Settings,
+        x0: _Array,
+        bounds: tuple[_Array, _Array] | None = None,
     ) -> None: ...
     def run(
         self,
