@@ -124,9 +124,10 @@ def default_maxcor(n: int, bounded: bool = False) -> int:
 
 def _hessian_error(second: str | None, eps: float) -> float:
     """What is left of a zero curvature by rounding, relative to the Hessian's norm."""
-    return {"2-point": 100 * eps ** (1 / 2), "3-point": 100 * eps ** (2 / 3)}.get(
-        second or "", 10 * eps
-    )
+    powers = {"2-point": 1 / 2, "3-point": 2 / 3}
+    if second in powers:
+        return 100 * float(eps ** powers[second])
+    return 10 * eps
 
 
 def _plan(row: Method, n: int, kind: Kind, given: dict[str, Any]) -> Plan:
@@ -155,7 +156,7 @@ def _plan(row: Method, n: int, kind: Kind, given: dict[str, Any]) -> Plan:
     dtype = wanted or np.dtype(common.dtype or np.float64)
 
     settings = Settings(
-        direction=row.bounded if bounded else row.direction,
+        direction=(bounded and row.bounded) or row.direction,
         line_search=search_row.name,
         dtype=dtype,
         gtol=0.0 if by_xtol and "xtol" in values else common.gtol,

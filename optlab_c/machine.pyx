@@ -127,8 +127,8 @@ cdef class Settings:
         step_rule, int maxcor, bint corrected, bint bounded, beta, bint solved,
         bint preconditioned, bint trust, int64_t maxinner, double radius,
         double radius_max, double hessian_error, double noise, int maxls,
-        bint values_first, double c1, double c2, bint strong, double step_length, double tol,
-        double eta, double rho, double theta, double gamma,
+        bint values_first, double c1, double c2, bint strong, double step_length,
+        double tol, double eta, double rho, double theta, double gamma,
     ):
         self.descent.dtype = DTYPES.index(np.dtype(dtype))
         self.descent.direction = DIRECTIONS[direction]
@@ -148,8 +148,8 @@ cdef class Settings:
         self.descent.norm = norm
         self.descent.search = search_options(
             kind=SEARCHES[line_search], maxls=maxls, values_first=values_first, c1=c1,
-            c2=c2, noise=noise, strong=strong, step_length=step_length, tol=tol, eta=eta, rho=rho,
-            theta=theta, gamma=gamma,
+            c2=c2, noise=noise, strong=strong, step_length=step_length, tol=tol, eta=eta,
+            rho=rho, theta=theta, gamma=gamma,
         )
         self.stop = stop_tests(
             gtol=gtol, ftol=ftol, xrtol=xrtol, xtol=xtol, maxiter=maxiter, maxfun=maxfun
@@ -318,7 +318,7 @@ cdef class Machine:
         return status
 
     def ask(self):
-        """What is wanted (a mask of F, G, HV, H and SOLVE, or an event) and the point x.
+        """What is wanted (a mask of F, G, HV, H, SOLVE, or an event), and the point x.
 
         HV wants the Hessian times `v`. SOLVE wants a Newton step.
         """
@@ -382,7 +382,7 @@ cdef class Machine:
 
     @property
     def curvature(self):
-        """The lowest curvature seen at the current iterate; 0 where none is negative."""
+        """The lowest curvature seen at the current iterate; 0: none is negative."""
         return self.m.st.direction.curvature
 
     @property
