@@ -36,6 +36,7 @@ class Kind(NamedTuple):
 
     dtype: np.dtype | None
     differences: bool
+    forward: bool
     second: str | None
     bounded: bool
     solved: bool
@@ -82,6 +83,7 @@ def plan_run(
     kind = Kind(
         dtype=objective.dtype,
         differences=objective.mode in DIFFERENCES,
+        forward=objective.mode == "2-point",
         second=(objective.second or "2-point") if row.second_order else None,
         bounded=bounded,
         solved=solved,
@@ -132,7 +134,7 @@ def _hessian_error(second: str | None, eps: float) -> float:
 
 def _plan(row: Method, n: int, kind: Kind, given: dict[str, Any]) -> Plan:
     wanted, bounded = kind.dtype, kind.bounded
-    by_xtol = given.get("xtol") is not None and "gtol" not in given
+    by_xtol = bool(given.get("xtol")) and "gtol" not in given
     search_row = find_line_search(given.pop("line_search", row.line_search))
     if search_row.name == row.line_search:
         given = {**row.defaults, **given}
@@ -178,6 +180,9 @@ def _plan(row: Method, n: int, kind: Kind, given: dict[str, Any]) -> Plan:
         maxinner=values.get("maxinner") or max(20, min(2 * n, 500)),
         radius=values.get("initial_trust_radius") or 0.0,
         radius_max=values.get("max_trust_radius", math.inf),
+        refinable=kind.forward
+        and common.eps is None
+        and common.finite_diff_rel_step is None,
         hessian_error=_hessian_error(kind.second, float(np.finfo(dtype).eps)),
         noise=NOISE_ULPS * float(np.finfo(dtype).eps),
         values_first=kind.differences,
