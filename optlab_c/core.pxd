@@ -78,6 +78,7 @@ cdef extern from "descent.h" nogil:
         int maxcor
         int corrected
         int bounded
+        int boxed
         int beta
         int solved
         int preconditioned

@@ -66,7 +66,8 @@ typedef struct descent_options {
     int step_rule;
     int maxcor;        /* l-bfgs: pairs kept */
     int corrected;     /* l-bfgs: pairs corrected with function values */
-    int bounded;       /* there are bounds, `mem.lb` and `mem.ub` */
+    int bounded;       /* there are bounds, `mem.lb` and `mem.ub`, */
+    int boxed;         /* and all of them are finite */
     int beta;          /* cg: enum cg_beta */
     int solved;        /* newton: asks for a step, not for a Hessian */
     int preconditioned; /* newton-cg: by l-bfgs with `maxcor` pairs */

@@ -256,6 +256,7 @@ cdef class Machine:
         if bounds is not None:
             self.put("bounds", bounds[0], self.m.mem.lb)
             self.put("bounds", bounds[1], self.m.mem.ub)
+            self.m.st.opt.boxed = bool(np.isfinite(bounds).all())
 
     def __dealloc__(self):
         memory_give_back(self.memory)
