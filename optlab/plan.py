@@ -36,6 +36,7 @@ class Kind(NamedTuple):
 
     dtype: np.dtype | None
     differences: bool
+    forward: bool
     second: str | None
     bounded: bool
     solved: bool
@@ -82,6 +83,7 @@ def plan_run(
     kind = Kind(
         dtype=objective.dtype,
         differences=objective.mode in DIFFERENCES,
+        forward=objective.mode == "2-point",
         second=(objective.second or "2-point") if row.second_order else None,
         bounded=bounded,
         solved=solved,
@@ -124,14 +126,15 @@ def default_maxcor(n: int, bounded: bool = False) -> int:
 
 def _hessian_error(second: str | None, eps: float) -> float:
     """What is left of a zero curvature by rounding, relative to the Hessian's norm."""
-    return {"2-point": 100 * eps ** (1 / 2), "3-point": 100 * eps ** (2 / 3)}.get(
-        second or "", 10 * eps
-    )
+    powers = {"2-point": 1 / 2, "3-point": 2 / 3}
+    if second in powers:
+        return 100 * float(eps ** powers[second])
+    return 10 * eps
 
 
 def _plan(row: Method, n: int, kind: Kind, given: dict[str, Any]) -> Plan:
     wanted, bounded = kind.dtype, kind.bounded
-    by_xtol = given.get("xtol") is not None and "gtol" not in given
+    by_xtol = bool(given.get("xtol")) and "gtol" not in given
     search_row = find_line_search(given.pop("line_search", row.line_search))
     if search_row.name == row.line_search:
         given = {**row.defaults, **given}
@@ -155,7 +158,7 @@ def _plan(row: Method, n: int, kind: Kind, given: dict[str, Any]) -> Plan:
     dtype = wanted or np.dtype(common.dtype or np.float64)
 
     settings = Settings(
-        direction=row.bounded if bounded else row.direction,
+        direction=(bounded and row.bounded) or row.direction,
         line_search=search_row.name,
         dtype=dtype,
         gtol=0.0 if by_xtol and "xtol" in values else common.gtol,
@@ -177,6 +180,9 @@ def _plan(row: Method, n: int, kind: Kind, given: dict[str, Any]) -> Plan:
         maxinner=values.get("maxinner") or max(20, min(2 * n, 500)),
         radius=values.get("initial_trust_radius") or 0.0,
         radius_max=values.get("max_trust_radius", math.inf),
+        refinable=kind.forward
+        and common.eps is None
+        and common.finite_diff_rel_step is None,
         hessian_error=_hessian_error(kind.second, float(np.finfo(dtype).eps)),
         noise=NOISE_ULPS * float(np.finfo(dtype).eps),
         values_first=kind.differences,

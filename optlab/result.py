@@ -41,7 +41,7 @@ class Status(IntEnum):
     WRONG_GRADIENT = 9, "The gradient does not agree with f."
     DISCONTINUITY = 10, "f is not smooth here."
     SADDLE = 11, "The Hessian shows a saddle, yet no step from it lowers f."
-    CALLBACK = 99, "The callback raised StopIteration."
+    CALLBACK = 99, "`callback` raised `StopIteration`."
 
 
 class Deferred:

@@ -85,6 +85,7 @@ cdef extern from "descent.h" nogil:
         int64_t maxinner
         double radius
         double radius_max
+        int refinable
         double hessian_error
         double first_step
         double norm

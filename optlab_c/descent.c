@@ -8,6 +8,7 @@ enum phase {
     DIRECTION,
     LOOK_TOLD,
     LOOKED,
+    REFINED,
     DIRECTION_TOLD,
     TRIAL_TOLD,
     GRADIENT_TOLD,
@@ -400,6 +401,7 @@ static int accept(descent *m)
     st->current = to;
     direction_of(m)->update(m, from, to, st->slope[to]);
     st->snorm = sqrt(st->direction.ss);
+    st->again = 0;
     st->overflowed = st->escaping = st->doubted = 0;
     st->direction.curvature = 0.0;
     st->probe = 0;
@@ -469,6 +471,15 @@ static int far_away(const descent *m)
     return length > FAR * fmax(1.0, vec_norm(dtype, n, m->mem.x[st->current], 2.0));
 }
 
+/* Differences may have led astray: have better ones, and begin again from here. */
+static int refine(descent *m)
+{
+    m->st.refined = m->st.again = 1;
+    m->st.phase = REFINED;
+    direction_of(m)->reset(m);
+    return OPTLAB_G | OPTLAB_FINE;
+}
+
 static int search_failed(descent *m)
 {
     descent_state *st = &m->st;
@@ -486,6 +497,8 @@ static int search_failed(descent *m)
     }
     if (st->escaping)
         return finish(m, OPTLAB_SADDLE);
+    if (st->opt.refinable && !st->refined)
+        return refine(m);
     if (s->excess > s->noise && s->excess <= NOISE_MAX * fabs(s->phi0)) {
         /* The slope accepted a trial that f refused by a hair: f is noisier than assumed. */
         s->opt.noise = 2.0 * s->excess / fabs(s->phi0);
@@ -519,6 +532,8 @@ static int start_probes(descent *m)
     int dtype = st->opt.dtype;
     int64_t n = st->opt.n;
     const void *g = m->mem.g[st->current], *x = m->mem.x[st->current];
+    if (st->opt.refinable && !st->refined)
+        return refine(m);
     double size = vec_norm(dtype, n, x, INFINITY);
     if (!(size > 0.0))
         size = 1.0;
@@ -661,6 +676,10 @@ int descent_advance(descent *m)
         return look(m);
     case LOOKED:
         return descent_at_saddle(m) ? escape(m) : direction_told(m);
+    case REFINED:
+        if (vec_all_finite(st->opt.dtype, st->opt.n, m->mem.g[st->current]))
+            return publish(m);
+        return finish(m, OPTLAB_LINE_SEARCH);
     case DIRECTION_TOLD:
         return direction_told(m);
     case TRIAL_TOLD:

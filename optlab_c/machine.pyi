@@ -10,13 +10,19 @@ _Array: TypeAlias = npt.NDArray[Any]
 
 F: int
 G: int
+HV: int
+H: int
+SOLVE: int
+FINE: int
 ITERATE: int
 DONE: int
+CURVATURE: int
 MAGIC: bytes
 DTYPES: tuple[np.dtype[Any], np.dtype[Any]]
 DIRECTIONS: dict[str, int]
 SEARCHES: dict[str, int]
 STEP_RULES: dict[str, int]
+BETAS: dict[str, int]
 
 @final
 class Settings:
@@ -29,6 +35,7 @@ class Settings:
         gtol: float,
         ftol: float,
         xrtol: float,
+        xtol: float,
         maxiter: int,
         maxfun: int,
         norm: float,
@@ -36,11 +43,22 @@ class Settings:
         step_rule: str,
         maxcor: int,
         corrected: bool,
+        bounded: bool,
+        beta: str,
+        solved: bool,
+        preconditioned: bool,
+        trust: bool,
+        maxinner: int,
+        radius: float,
+        radius_max: float,
+        refinable: bool,
+        hessian_error: float,
         noise: float,
         maxls: int,
         values_first: bool,
         c1: float,
         c2: float,
+        strong: bool,
         step_length: float,
         tol: float,
         eta: float,
@@ -63,14 +81,33 @@ class Search:
 
 @final
 class Machine:
-    def __init__(self, settings: Settings, x0: _Array) -> None: ...
+    def __init__(
+        self,
+        settings: Settings,
+        x0: _Array,
+        bounds: tuple[_Array, _Array] | None = None,
+    ) -> None: ...
     def run(
         self,
         objective: PythonObjective | object,
         observer: Callable[[Machine], int] | None = None,
     ) -> int: ...
     def ask(self) -> tuple[int, _Array | None]: ...
-    def tell(self, f: float | None = None, g: npt.ArrayLike | None = None) -> None: ...
+    @property
+    def v(self) -> _Array: ...
+    def tell(
+        self,
+        f: float | None = None,
+        g: npt.ArrayLike | None = None,
+        hv: npt.ArrayLike | None = None,
+        h: npt.ArrayLike | None = None,
+        solve: tuple[npt.ArrayLike, float, npt.ArrayLike | None] | None = None,
+    ) -> None: ...
+    def doubt(self) -> bool: ...
+    @property
+    def curvature(self) -> float: ...
+    @property
+    def at_saddle(self) -> bool: ...
     @property
     def n(self) -> int: ...
     @property

@@ -34,6 +34,7 @@ class Counted:
     function: Function
     values: list = field(default_factory=list)
     gradients: list = field(default_factory=list)
+    hessians: list = field(default_factory=list)
 
     def value(self, x):
         f = self.function.value(x)
@@ -48,6 +49,14 @@ class Counted:
     def both(self, x):
         return self.value(x), self.gradient(x)
 
+    def hessian(self, x):
+        H = self.function.hessian(x)
+        self.hessians.append((x.copy(), H))
+        return H
+
+    def product(self, x, v):
+        return self.hessian(x) @ v
+
     @property
     def nfev(self):
         return len(self.values)
@@ -55,6 +64,10 @@ class Counted:
     @property
     def njev(self):
         return len(self.gradients)
+
+    @property
+    def nhev(self):
+        return len(self.hessians)
 
 
 def rosenbrock(n=2, x0=None):
@@ -70,8 +83,15 @@ def rosenbrock(n=2, x0=None):
         g[1:] += 200 * t
         return g
 
+    def hessian(x):
+        diagonal = np.zeros_like(x)
+        diagonal[:-1] = 1200 * x[:-1] ** 2 - 400 * x[1:] + 2
+        diagonal[1:] += 200
+        side = np.diag(-400 * x[:-1], 1)
+        return np.diag(diagonal) + side + side.T
+
     start = np.tile([-1.2, 1.0], (n + 1) // 2)[:n] if x0 is None else np.array(x0)
-    return Function(f"rosenbrock{n}", value, gradient, start, x_opt=np.ones(n))
+    return Function(f"rosenbrock{n}", value, gradient, start, hessian, np.ones(n))
 
 
 def quadratic(n=10, condition=100.0, seed=0):
@@ -105,7 +125,14 @@ def softmax_sum(n=8, rows=20, seed=0):
         p = np.exp(z - z.max())
         return A.T @ (p / p.sum()) + x / 10
 
-    return Function(f"softmax_sum{n}", value, gradient, rng.normal(size=n))
+    def hessian(x):
+        z = A @ x + b
+        p = np.exp(z - z.max())
+        p /= p.sum()
+        centred = A - p @ A
+        return (centred.T * p) @ centred + np.eye(n) / 10
+
+    return Function(f"softmax_sum{n}", value, gradient, rng.normal(size=n), hessian)
 
 
 def log_barrier(n=3, seed=0):
@@ -120,9 +147,13 @@ def log_barrier(n=3, seed=0):
         with np.errstate(invalid="ignore", divide="ignore"):
             return c - 1 / x + 1 / (1 - x)
 
+    def hessian(x):
+        with np.errstate(invalid="ignore", divide="ignore"):
+            return np.diag(1 / x**2 + 1 / (1 - x) ** 2)
+
     # c_i x (1 - x) - (1 - x) + x = 0
     root = (2 + c - np.sqrt(4 + c**2)) / (2 * c)
-    return Function("log_barrier", value, gradient, np.full(n, 0.5), x_opt=root)
+    return Function("log_barrier", value, gradient, np.full(n, 0.5), hessian, root)
 
 
 SMOOTH = (rosenbrock(), quadratic(), softmax_sum())

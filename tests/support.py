@@ -3,26 +3,74 @@
 import numpy as np
 
 from optlab.evaluate import Objective
-from optlab.methods import METHODS
+from optlab.hessian import Dense
+from optlab.methods import LINE_SEARCHES, METHODS
 from optlab.plan import plan_run
-from optlab_c.machine import DONE, ITERATE, F, G, Machine
+from optlab_c.machine import CURVATURE, DONE, HV, ITERATE, SOLVE, F, G, H, Machine
 
 PAIR = Objective(lambda x: (0.0, x), True)  # stands for "f and its gradient are given"
 
+# Without bounds "l-bfgs-b" is "l-bfgs": test_descent.py shows it, and others leave it out.
+UNBOUNDED = tuple(name for name in METHODS if name != "l-bfgs-b")
+BOUNDED = tuple(name for name, row in METHODS.items() if row.bounds)
+FIRST_ORDER = tuple(name for name in UNBOUNDED if not METHODS[name].second_order)
+SECOND_ORDER = tuple(name for name, row in METHODS.items() if row.second_order)
 
-def settings(method, n, **options):
+# The searches that tell something about a direction. All of them do with gd and the
+# quasi-Newton methods. Conjugate directions want an accurate step, never a fixed one;
+# a Newton direction has its length, so that most searches accept the first trial.
+_NEWTON = ("armijo", "hager-zhang", "wolfe")
+SEARCHES_OF = {
+    "cg": ("exact", "hager-zhang", "strong-wolfe", "wolfe"),
+    **dict.fromkeys(SECOND_ORDER, _NEWTON),
+}
+WITH_SEARCHES = [
+    (method, search)
+    for method in UNBOUNDED
+    for search in SEARCHES_OF.get(method, sorted(LINE_SEARCHES))
+]
+WITHOUT_FIXED = [pair for pair in WITH_SEARCHES if pair[1] != "fixed"]
+
+
+def settings(method, n, objective=PAIR, *, bounded=False, solved=False, **options):
     """The settings of a run, as `minimize` would make them."""
-    return plan_run(METHODS[method], PAIR, n, options).settings
+    row = METHODS[method]
+    return plan_run(row, objective, n, options, bounded=bounded, solved=solved).settings
 
 
-def answer(machine, want, x, fun):
-    """Tell what was wanted at x."""
-    f, g = fun(x)
-    machine.tell(f=f if want & F else None, g=g if want & G else None)
+def _hessian(fun, x):
+    """Of a function that has one, or by central differences of its gradient."""
+    hessian = getattr(fun, "hessian", None)
+    if hessian is not None:
+        return hessian(x)
+    x = np.asarray(x, float)
+    h = 1e-5 * max(1.0, np.abs(x).max())
+    columns = [
+        (fun(x + h * e)[1] - fun(x - h * e)[1]) / (2 * h) for e in np.eye(x.size)
+    ]
+    return (np.array(columns) + np.transpose(columns)) / 2
 
 
-def ask_tell(machine, fun, *, gtol=1e-5, evaluations=10_000, at_question=None):
-    """Drive a machine by hand; yields (x, f, g) of every iterate.
+def answer(machine, want, x, fun, hess=None):
+    """Tell what was wanted at x: ``fun(x)`` gives f and g, ``hess(x)`` the Hessian."""
+    if want & (F | G):
+        f, g = fun(x)
+        machine.tell(f=f if want & F else None, g=g if want & G else None)
+        return
+    matrix = _hessian(fun, x) if hess is None else hess(x)
+    if want == HV:
+        machine.tell(hv=matrix @ machine.v)
+    elif want == H:
+        machine.tell(h=matrix)
+    else:
+        assert want == SOLVE
+        machine.tell(solve=Dense(matrix).newton(fun(x)[1]))
+
+
+def ask_tell(
+    machine, fun, hess=None, *, gtol=1e-5, evaluations=10_000, at_question=None
+):
+    """Drive a machine by hand as `minimize` does; yields (x, f, g) of every iterate.
 
     `at_question(machine)` may replace the machine while a question is open.
     """
@@ -32,12 +80,16 @@ def ask_tell(machine, fun, *, gtol=1e-5, evaluations=10_000, at_question=None):
             return
         if want == ITERATE:
             yield machine.x, machine.f, machine.g
-            if machine.gnorm <= gtol:
+            if machine.gnorm <= gtol and not machine.doubt():
+                return
+            continue
+        if want == CURVATURE:
+            if not machine.at_saddle:
                 return
             continue
         if at_question is not None:
             machine = at_question(machine)
-        answer(machine, want, x, fun)
+        answer(machine, want, x, fun, hess)
 
 
 def same_bits(a, b):
@@ -46,4 +98,17 @@ def same_bits(a, b):
     return a.shape == b.shape and a.dtype == b.dtype and a.tobytes() == b.tobytes()
 
 
-__all__ = ["Machine", "answer", "ask_tell", "same_bits", "settings"]
+__all__ = [
+    "BOUNDED",
+    "FIRST_ORDER",
+    "SEARCHES_OF",
+    "SECOND_ORDER",
+    "UNBOUNDED",
+    "WITHOUT_FIXED",
+    "WITH_SEARCHES",
+    "Machine",
+    "answer",
+    "ask_tell",
+    "same_bits",
+    "settings",
+]

@@ -14,6 +14,9 @@
  * meets negative curvature if the Krylov space has any (Royer, O'Neill & Wright 2020,
  * appendix B).
  *
+ * p is found for g / ||g|| and scaled at the end, so that no square over- or underflows
+ * whatever the scale of f.
+ *
  * stage:  BEGIN -> ask for H c -> PRODUCT -> next c, or p is done */
 #include <math.h>
 #include <string.h>
@@ -70,6 +73,11 @@ static double dot(const descent *m, const void *x, const void *y)
     return vec_dot(m->st.opt.dtype, m->st.opt.n, x, y);
 }
 
+static double norm(const descent *m, const void *x)
+{
+    return vec_norm(m->st.opt.dtype, m->st.opt.n, x, 2.0);
+}
+
 /* y = a x + b y */
 static void combine(const descent *m, double a, const void *x, double b, void *y)
 {
@@ -116,7 +124,8 @@ static void move(descent *m, double a)
 /* The step along c that ends at the boundary. */
 static double to_boundary(const direction_state *dir)
 {
-    double room = dir->radius * dir->radius - dir->pp;
+    double radius = dir->radius / dir->gnorm;
+    double room = radius * radius - dir->pp;
     double root = sqrt(dir->pc * dir->pc + dir->cc * fmax(room, 0.0));
     /* Of the two forms of the root, the one without cancellation. */
     return dir->pc > 0.0 ? fmax(room, 0.0) / (dir->pc + root)
@@ -130,8 +139,7 @@ static int conjugate_step(descent *m, double residual, int64_t most, int looking
     direction_state *dir = &m->st.direction;
     double cHc = dot(m, m->mem.c, m->mem.ask_hv);
     double curvature = cHc / dir->cc;
-    double rounding = m->st.opt.hessian_error *
-                      sqrt(dot(m, m->mem.ask_hv, m->mem.ask_hv) / dir->cc);
+    double rounding = m->st.opt.hessian_error * norm(m, m->mem.ask_hv) / sqrt(dir->cc);
     dir->products++;
     if (!isfinite(cHc) || dir->cc == 0.0)
         return 0;
@@ -166,8 +174,8 @@ static int conjugate_step(descent *m, double residual, int64_t most, int looking
     combine(m, alpha, m->mem.ask_hv, 1.0, m->mem.r);
     precondition(m);
     double rz = dot(m, m->mem.r, m->mem.Mr), beta = rz / dir->rz;
-    double norm = m->mem.Mr == m->mem.r ? rz : dot(m, m->mem.r, m->mem.r);
-    if (!(sqrt(norm) > residual) || dir->products >= most)
+    double rr = m->mem.Mr == m->mem.r ? rz : dot(m, m->mem.r, m->mem.r);
+    if (!(sqrt(rr) > residual) || dir->products >= most)
         return 0;
     dir->rz = rz;
     combine(m, -1.0, m->mem.Mr, beta, m->mem.c);
@@ -198,17 +206,19 @@ int newton_cg_advance(descent *m)
         return steepest_advance(m);
     if (dir->stage == BEGIN) {
         dir->gnorm_before = dir->gnorm;
-        dir->gnorm = sqrt(dot(m, g, g));
+        dir->gnorm = norm(m, g);
         choose_forcing(dir, !(dir->gnorm_before > 0.0));
         if (st->opt.trust && !(dir->radius > 0.0))
             dir->radius = length_of_x(m);
-        memcpy(m->mem.r, g, vec_bytes(st->opt.dtype, st->opt.n));
+        vec_scale(st->opt.dtype, st->opt.n, 1.0 / dir->gnorm, g, m->mem.r);
         return begin(m);
     }
     int want = conjugate_step(m, dir->forcing * dir->r0, st->opt.maxinner, 0);
     if (want)
         return want;
     dir->stage = BEGIN;
+    vec_scale(st->opt.dtype, st->opt.n, dir->gnorm, m->mem.d, m->mem.d);
+    dir->pHp *= dir->gnorm * dir->gnorm;
     dir->dd = dot(m, m->mem.d, m->mem.d);
     st->dphi = dot(m, g, m->mem.d);
     if (st->opt.trust)

@@ -46,25 +46,43 @@ def cubic(a, fa, ga, b, fb, gb):
     return b - (b - a) * (gb + d2 - d1) / (gb - ga + 2 * d2)
 
 
-def wolfe(phi, phi0, dphi0, alpha, c1=1e-4, c2=0.9):
+def wolfe(
+    phi,
+    phi0,
+    dphi0,
+    alpha,
+    c1=1e-4,
+    c2=0.9,
+    strong=False,
+    ddphi0=0.0,
+    longest=np.inf,
+    maxls=50,
+):
     """Weak Wolfe: grow by cubic extrapolation, then shrink the bracket by the cubic.
 
-    Bisection follows two trials that did not halve the bracket between them.
+    Bisection follows two trials that did not halve the bracket between them. `strong`
+    bounds the slope on both sides; `ddphi0` is the curvature of a model, of whose decrease
+    c1 is a share; at alpha = `longest` decrease is enough. Near a minimum, where phi is
+    noise, no step may ever be found: hence `maxls`.
     """
     before = low = (0.0, phi0, dphi0)
     high, widths = None, (np.inf, np.inf)
-    while True:
+    alpha = min(alpha, longest)
+    for _ in range(maxls):
         f, g = phi(alpha)
-        if f > phi0 + c1 * alpha * dphi0:
+        along = min(alpha, 1.0) if ddphi0 > 0 else alpha
+        if f > phi0 + c1 * alpha * (dphi0 + along * ddphi0 / 2) or (
+            strong and g > -c2 * dphi0
+        ):
             high = (alpha, f, g)
-        elif g >= c2 * dphi0:
+        elif g >= c2 * dphi0 or (alpha == longest and high is None):
             return alpha
         else:
             before, low = low, (alpha, f, g)
         if high is None:
             step = cubic(*before, *low)
             step = step if step > alpha else np.inf
-            alpha = min(max(step, 1.1 * alpha), 30 * alpha)
+            alpha = min(max(step, 1.1 * alpha), 30 * alpha, longest)
         else:
             width = high[0] - low[0]
             step = cubic(*low, *high)
@@ -72,6 +90,7 @@ def wolfe(phi, phi0, dphi0, alpha, c1=1e-4, c2=0.9):
                 step = low[0] + 0.5 * width
             alpha = min(max(step, low[0] + 0.1 * width), high[0] - 0.1 * width)
             widths = (widths[1], width)
+    raise RuntimeError(f"no step after {maxls} trials")
 
 
 def strong_wolfe(phi, phi0, dphi0, alpha, c1=1e-4, c2=0.9):
