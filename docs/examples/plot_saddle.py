@@ -27,7 +27,9 @@ heights = (u**2 - 1) ** 2 / 4 + (v - u**2 / 2) ** 2
 levels = np.geomspace(0.01, 3, 12)
 
 methods = ["bfgs", "newton", "newton-cg", "trust-ncg"]
-fig, axes = plt.subplots(2, 2, figsize=(8, 5.4), sharex=True, sharey=True)
+fig, axes = plt.subplots(
+    2, 2, figsize=(8, 5.4), sharex=True, sharey=True, layout="constrained"
+)
 for axis, method in zip(axes.flat, methods, strict=True):
     second = {} if method == "bfgs" else {"hess": hess}
     res = optlab.minimize(
@@ -42,5 +44,4 @@ for axis, method in zip(axes.flat, methods, strict=True):
     axis.set(title=f"{method}: {res.nit} iterations")
 fig.supxlabel("$x_1$")
 fig.supylabel("$x_2$")
-fig.tight_layout()
 plt.show()
