@@ -128,9 +128,9 @@ cdef class Settings:
         double xtol, int64_t maxiter, int64_t maxfun, double norm, double first_step,
         step_rule, int maxcor, bint corrected, bint bounded, beta, bint solved,
         bint preconditioned, bint trust, int64_t maxinner, double radius,
-        double radius_max, bint refinable, double hessian_error, double noise, int maxls,
-        bint values_first, double c1, double c2, bint strong, double step_length,
-        double tol, double eta, double rho, double theta, double gamma,
+        double radius_max, bint refinable, double hessian_error, double noise,
+        int maxls, bint values_first, double c1, double c2, bint strong,
+        double step_length, double tol, double eta, double rho, double theta, double gamma,
     ):
         self.descent.dtype = DTYPES.index(np.dtype(dtype))
         self.descent.direction = DIRECTIONS[direction]
@@ -151,8 +151,8 @@ cdef class Settings:
         self.descent.norm = norm
         self.descent.search = search_options(
             kind=SEARCHES[line_search], maxls=maxls, values_first=values_first, c1=c1,
-            c2=c2, noise=noise, strong=strong, step_length=step_length, tol=tol, eta=eta,
-            rho=rho, theta=theta, gamma=gamma,
+            c2=c2, noise=noise, strong=strong, step_length=step_length, tol=tol,
+            eta=eta, rho=rho, theta=theta, gamma=gamma,
         )
         self.stop = stop_tests(
             gtol=gtol, ftol=ftol, xrtol=xrtol, xtol=xtol, maxiter=maxiter, maxfun=maxfun
