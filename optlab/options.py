@@ -325,7 +325,7 @@ class Wolfe(WolfeConstants):
 class StrongWolfe(WolfeConstants):
     """Both, with the curvature condition on both sides."""
 
-    xtol: float = option(1e-14, not_negative)
+    interval_tol: float = option(1e-14, not_negative)
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)

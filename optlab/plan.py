@@ -187,11 +187,13 @@ def _plan(row: Method, n: int, kind: Kind, given: dict[str, Any]) -> Plan:
         noise=NOISE_ULPS * float(np.finfo(dtype).eps),
         values_first=kind.differences,
         maxls=search.maxls,
-        c1=values["eta"] if trust else getattr(search, "c1", 1e-4),
+        c1=values["eta"]
+        if trust and "c1" not in given
+        else getattr(search, "c1", 1e-4),
         c2=getattr(search, "c2", 0.9),
         strong=getattr(search, "strong", False),
         step_length=getattr(search, "step_length", 1.0),
-        tol=getattr(search, "slope_tol", getattr(search, "xtol", 0.0)),
+        tol=getattr(search, "slope_tol", getattr(search, "interval_tol", 0.0)),
         eta=getattr(search, "eta", 0.0),
         rho=getattr(search, "expansion", 5.0),
         theta=getattr(search, "theta", 0.5),
