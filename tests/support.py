@@ -51,11 +51,17 @@ def _hessian(fun, x):
     return (np.array(columns) + np.transpose(columns)) / 2
 
 
-def answer(machine, want, x, fun, hess=None):
-    """Tell what was wanted at x: ``fun(x)`` gives f and g, ``hess(x)`` the Hessian."""
+def answer(machine, want, x, fun, hess=None, hessp=None):
+    """Tell what was wanted at x.
+
+    ``fun(x)`` gives f and g, ``hess(x)`` the Hessian and ``hessp(x, v)`` its product.
+    """
     if want & (F | G):
         f, g = fun(x)
         machine.tell(f=f if want & F else None, g=g if want & G else None)
+        return
+    if want == HV and hessp is not None:
+        machine.tell(hv=hessp(x, machine.v))
         return
     matrix = _hessian(fun, x) if hess is None else hess(x)
     if want == HV:
@@ -68,7 +74,14 @@ def answer(machine, want, x, fun, hess=None):
 
 
 def ask_tell(
-    machine, fun, hess=None, *, gtol=1e-5, evaluations=10_000, at_question=None
+    machine,
+    fun,
+    hess=None,
+    hessp=None,
+    *,
+    gtol=1e-5,
+    evaluations=10_000,
+    at_question=None,
 ):
     """Drive a machine by hand as `minimize` does; yields (x, f, g) of every iterate.
 
@@ -89,7 +102,7 @@ def ask_tell(
             continue
         if at_question is not None:
             machine = at_question(machine)
-        answer(machine, want, x, fun, hess)
+        answer(machine, want, x, fun, hess, hessp)
 
 
 def same_bits(a, b):
