@@ -218,7 +218,7 @@ static int stalled(descent *m)
     st->stalled++;
     if (st->k == 0 || st->f_flat - f > st->search.noise || st->gnorm < 0.9 * st->gnorm_flat) {
         st->stalled = 0;
-        st->f_flat = f;
+        st->f_flat = st->k == 0 ? f : fmin(f, st->f_flat); /* or it might go in circles */
         st->gnorm_flat = st->gnorm;
     }
     return st->stalled >= STALLED_AFTER;

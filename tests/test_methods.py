@@ -8,8 +8,9 @@ import numpy as np
 import pytest
 
 from optlab import Status, minimize, problems
-from optlab.methods import LINE_SEARCHES, METHODS
+from optlab.methods import METHODS
 from tests.record_evaluations import FILE, evaluations
+from tests.support import UNBOUNDED, WITHOUT_FIXED
 
 NEED_DATA = {"digits", "breast_cancer"}  # data sets of scikit-learn
 NAMES = [
@@ -17,7 +18,6 @@ NAMES = [
     for name in problems.names()
     if name not in NEED_DATA or find_spec("sklearn") is not None
 ]
-SEARCHES = sorted(set(LINE_SEARCHES) - {"fixed"})  # whose step no problem has in common
 
 # Meyer's gradient is noise from about 1e-3 of f = 88 on: x_2 in exp(x_1 / (t + x_2))
 # with f of the order of 1e9 at the start.
@@ -40,8 +40,7 @@ SLOW = {
 }
 
 
-@pytest.mark.parametrize("search", SEARCHES)
-@pytest.mark.parametrize("method", METHODS)
+@pytest.mark.parametrize(("method", "search"), WITHOUT_FIXED)
 @pytest.mark.parametrize("name", NAMES)
 def test_converges(name, method, search):
     problem = problems.get(name)
