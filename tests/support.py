@@ -11,9 +11,9 @@ from optlab_c.machine import CURVATURE, DONE, HV, ITERATE, SOLVE, F, G, H, Machi
 PAIR = Objective(lambda x: (0.0, x), True)  # stands for "f and its gradient are given"
 
 # Without bounds "l-bfgs-b" is "l-bfgs": test_descent.py shows it, and others leave it out.
-UNBOUNDED = tuple(name for name in METHODS if name != "l-bfgs-b")
+DISTINCT = tuple(name for name in METHODS if name != "l-bfgs-b")
 BOUNDED = tuple(name for name, row in METHODS.items() if row.bounds)
-FIRST_ORDER = tuple(name for name in UNBOUNDED if not METHODS[name].second_order)
+FIRST_ORDER = tuple(name for name in DISTINCT if not METHODS[name].second_order)
 SECOND_ORDER = tuple(name for name, row in METHODS.items() if row.second_order)
 
 # The searches that tell something about a direction. All of them do with gd and the
@@ -26,7 +26,7 @@ SEARCHES_OF = {
 }
 WITH_SEARCHES = [
     (method, search)
-    for method in UNBOUNDED
+    for method in DISTINCT
     for search in SEARCHES_OF.get(method, sorted(LINE_SEARCHES))
 ]
 WITHOUT_FIXED = [pair for pair in WITH_SEARCHES if pair[1] != "fixed"]
@@ -116,7 +116,7 @@ __all__ = [
     "FIRST_ORDER",
     "SEARCHES_OF",
     "SECOND_ORDER",
-    "UNBOUNDED",
+    "DISTINCT",
     "WITHOUT_FIXED",
     "WITH_SEARCHES",
     "Machine",

@@ -9,7 +9,7 @@ import pytest
 
 from optlab import Status, minimize, problems
 from tests.record_evaluations import FILE, evaluations
-from tests.support import BOUNDED, UNBOUNDED, WITHOUT_FIXED
+from tests.support import BOUNDED, DISTINCT, WITHOUT_FIXED
 
 NEED_DATA = {"digits", "breast_cancer"}  # data sets of scikit-learn
 NAMES = [
@@ -143,7 +143,7 @@ def test_converges_within_bounds(name, method):
 
 
 # Directions are conjugate only after accurate steps: with short ones beta adds them up.
-@pytest.mark.parametrize("method", [name for name in UNBOUNDED if name != "cg"])
+@pytest.mark.parametrize("method", [name for name in DISTINCT if name != "cg"])
 @pytest.mark.parametrize(
     "name", ["quadratic", "linear_full_rank", "broyden_tridiagonal"]
 )
@@ -164,7 +164,7 @@ def test_a_fixed_step_converges_where_it_is_short_enough(name, method):
     assert result.success
 
 
-@pytest.mark.parametrize("method", [name for name in UNBOUNDED if name != "gd"])
+@pytest.mark.parametrize("method", [name for name in DISTINCT if name != "gd"])
 @pytest.mark.parametrize("name", [n for n in NAMES if n not in NEED_DATA])
 def test_float32_tells_the_truth(name, method):
     problem = problems.get(name, dtype="float32")
@@ -184,7 +184,7 @@ def test_float32_tells_the_truth(name, method):
 RECORDED = json.loads(Path(FILE).read_text())
 
 
-@pytest.mark.parametrize("method", UNBOUNDED)
+@pytest.mark.parametrize("method", DISTINCT)
 def test_the_number_of_evaluations_is_as_recorded(method):
     """A moved condition in a line search costs users dearly, and no other test sees it.
 
@@ -201,4 +201,4 @@ def test_the_number_of_evaluations_is_as_recorded(method):
 
 
 def test_every_method_is_recorded():
-    assert set(RECORDED) == set(UNBOUNDED)
+    assert set(RECORDED) == set(DISTINCT)

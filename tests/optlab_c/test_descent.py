@@ -14,7 +14,7 @@ from tests.support import (
     FIRST_ORDER,
     SEARCHES_OF,
     SECOND_ORDER,
-    UNBOUNDED,
+    DISTINCT,
     WITH_SEARCHES,
     ask_tell,
     same_bits,
@@ -336,7 +336,7 @@ def test_lbfgs_with_every_pair_is_bfgs():
     compare(pairs, dense, 1e-8)
 
 
-@pytest.mark.parametrize("method", UNBOUNDED)
+@pytest.mark.parametrize("method", DISTINCT)
 def test_float32_follows_float64(method):
     fun = softmax_sum()
     # In float32 f is rarely resolved well enough to correct a pair with it.
@@ -451,7 +451,7 @@ class TestFirstStep:
         (x0, _), (x1, _) = fun.values[:2]
         np.testing.assert_allclose(x1, x0 - 1e-3 * fun.gradients[0][1], rtol=1e-15)
 
-    @pytest.mark.parametrize("method", UNBOUNDED)
+    @pytest.mark.parametrize("method", DISTINCT)
     @pytest.mark.parametrize("scale", [1e-30, 1e-8, 1e8, 1e30])
     def test_the_scale_of_f_does_not_matter(self, method, scale):
         """A first step of length 1 makes the iterates the same for f and c f."""
@@ -480,7 +480,7 @@ class TestFirstStep:
         few = min(12, len(plain.allvecs))
         compare(np.array(result.allvecs[:few]), np.array(plain.allvecs[:few]), 1e-7)
 
-    @pytest.mark.parametrize("method", UNBOUNDED)
+    @pytest.mark.parametrize("method", DISTINCT)
     def test_powers_of_two_change_no_bit(self, method):
         fun = softmax_sum()
         power = 2.0**40
@@ -683,7 +683,7 @@ class TestWolfe:
 
     @pytest.mark.parametrize("fun", SMOOTH, ids=repr)
     # trust-ncg has `eta` for c1, and takes what its model promises for the slope.
-    @pytest.mark.parametrize("method", [m for m in UNBOUNDED if m != "trust-ncg"])
+    @pytest.mark.parametrize("method", [m for m in DISTINCT if m != "trust-ncg"])
     @pytest.mark.parametrize(
         ("search", "c1", "c2"),
         [

@@ -19,7 +19,7 @@ from tests.functions import Function, quadratic, rosenbrock, softmax_sum
 from tests.support import (
     FIRST_ORDER,
     SECOND_ORDER,
-    UNBOUNDED,
+    DISTINCT,
     WITH_SEARCHES,
     answer,
     ask_tell,
@@ -354,7 +354,7 @@ class TestWaysOfRunning:
             assert same_bits(a.history[name], b.history[name])
 
     @pytest.mark.parametrize("dtype", ["float64", "float32"])
-    @pytest.mark.parametrize("method", UNBOUNDED)
+    @pytest.mark.parametrize("method", DISTINCT)
     @pytest.mark.parametrize("name", PROBLEMS)
     def test_compiled_joint_and_separate(self, name, method, dtype):
         problem = problems.get(name, dtype=dtype)
@@ -375,7 +375,7 @@ class TestWaysOfRunning:
                 joint.hess_inv @ np.eye(problem.n),
             )
 
-    @pytest.mark.parametrize("method", UNBOUNDED)
+    @pytest.mark.parametrize("method", DISTINCT)
     @pytest.mark.parametrize("name", PROBLEMS)
     def test_by_hand(self, name, method):
         problem = problems.get(name)
@@ -388,7 +388,7 @@ class TestWaysOfRunning:
         assert (machine.nfev, machine.njev) == (whole.nfev, whole.njev)
         assert machine.nhev == whole.nhev
 
-    @pytest.mark.parametrize("method", UNBOUNDED)
+    @pytest.mark.parametrize("method", DISTINCT)
     def test_watched_or_not(self, method):
         problem = problems.get("wood")
         seen = []
@@ -409,7 +409,7 @@ class TestWaysOfRunning:
         assert bare.nfev == watched.nfev == python.nfev
         assert len(seen) == 2 * bare.nit
 
-    @pytest.mark.parametrize("method", UNBOUNDED)
+    @pytest.mark.parametrize("method", DISTINCT)
     def test_in_threads(self, method):
         fun = softmax_sum(30)
         problem = problems.get("extended_rosenbrock", n=100)
@@ -434,7 +434,7 @@ class TestWaysOfRunning:
             assert same_bits(result.x, expected.x)
             assert result.nfev == expected.nfev
 
-    @pytest.mark.parametrize("method", UNBOUNDED)
+    @pytest.mark.parametrize("method", DISTINCT)
     def test_again(self, method):
         fun = softmax_sum(30)
         a, b = (minimize(fun, fun.x0, jac=True, method=method) for _ in range(2))
