@@ -31,6 +31,9 @@ static const double FAR = 1e6, LOW = 1e100;
 /* Steps in a row that a probe has found, and no search. */
 enum { RESCUES = 2 };
 
+/* Limit on trials from a saddle: enough to come from the length of x to nothing. */
+enum { ESCAPE_TRIALS = 20 };
+
 /* Iterates in a row at which neither f nor the gradient got any better. */
 enum { STALLED_AFTER = 50 };
 
@@ -216,7 +219,7 @@ static int stalled(descent *m)
     st->stalled++;
     if (st->k == 0 || st->f_flat - f > st->search.noise || st->gnorm < 0.9 * st->gnorm_flat) {
         st->stalled = 0;
-        st->f_flat = f;
+        st->f_flat = st->k == 0 ? f : fmin(f, st->f_flat); /* or it might go in circles */
         st->gnorm_flat = st->gnorm;
     }
     return st->stalled >= STALLED_AFTER;
@@ -295,6 +298,9 @@ static int begin_search(descent *m, double alpha)
 {
     descent_state *st = &m->st;
     st->improved = 0;
+    /* Slopes near a saddle lead nowhere: values decide, whatever the search is. */
+    st->search.opt.kind = st->escaping ? SEARCH_ARMIJO : st->opt.search.kind;
+    st->search.opt.maxls = st->escaping ? ESCAPE_TRIALS : st->opt.search.maxls;
     if (st->opt.bounded)
         st->search.alpha_max =
             vec_longest_step(st->opt.dtype, st->opt.n, m->mem.x[st->current], m->mem.d,

@@ -10,7 +10,7 @@ from pathlib import Path
 import numpy as np
 
 from optlab import minimize, problems
-from optlab.methods import METHODS
+from tests.support import DISTINCT
 
 FILE = Path(__file__).parent / "evaluations.json"
 STARTS = 15
@@ -29,9 +29,9 @@ def evaluations(name, method, seed=None):
 
 if __name__ == "__main__":
     recorded = {}
-    for method in METHODS:
+    for method in DISTINCT:
         recorded[method] = {}
-        for name in problems.names():
+        for name in problems.names():  # those without bounds
             if "data" in problems.registry()[name].tags:
                 continue
             counts = [evaluations(name, method, seed) for seed in range(STARTS)]

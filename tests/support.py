@@ -11,9 +11,9 @@ from optlab_c.machine import CURVATURE, DONE, HV, ITERATE, SOLVE, F, G, H, Machi
 PAIR = Objective(lambda x: (0.0, x), True)  # stands for "f and its gradient are given"
 
 # Without bounds "l-bfgs-b" is "l-bfgs": test_descent.py shows it, and others leave it out.
-UNBOUNDED = tuple(name for name in METHODS if name != "l-bfgs-b")
+DISTINCT = tuple(name for name in METHODS if name != "l-bfgs-b")
 BOUNDED = tuple(name for name, row in METHODS.items() if row.bounds)
-FIRST_ORDER = tuple(name for name in UNBOUNDED if not METHODS[name].second_order)
+FIRST_ORDER = tuple(name for name in DISTINCT if not METHODS[name].second_order)
 SECOND_ORDER = tuple(name for name, row in METHODS.items() if row.second_order)
 
 # The searches that tell something about a direction. All of them do with gd and the
@@ -26,7 +26,7 @@ SEARCHES_OF = {
 }
 WITH_SEARCHES = [
     (method, search)
-    for method in UNBOUNDED
+    for method in DISTINCT
     for search in SEARCHES_OF.get(method, sorted(LINE_SEARCHES))
 ]
 WITHOUT_FIXED = [pair for pair in WITH_SEARCHES if pair[1] != "fixed"]
@@ -51,11 +51,17 @@ def _hessian(fun, x):
     return (np.array(columns) + np.transpose(columns)) / 2
 
 
-def answer(machine, want, x, fun, hess=None):
-    """Tell what was wanted at x: ``fun(x)`` gives f and g, ``hess(x)`` the Hessian."""
+def answer(machine, want, x, fun, hess=None, hessp=None):
+    """Tell what was wanted at x.
+
+    ``fun(x)`` gives f and g, ``hess(x)`` the Hessian and ``hessp(x, v)`` its product.
+    """
     if want & (F | G):
         f, g = fun(x)
         machine.tell(f=f if want & F else None, g=g if want & G else None)
+        return
+    if want == HV and hessp is not None:
+        machine.tell(hv=hessp(x, machine.v))
         return
     matrix = _hessian(fun, x) if hess is None else hess(x)
     if want == HV:
@@ -68,7 +74,14 @@ def answer(machine, want, x, fun, hess=None):
 
 
 def ask_tell(
-    machine, fun, hess=None, *, gtol=1e-5, evaluations=10_000, at_question=None
+    machine,
+    fun,
+    hess=None,
+    hessp=None,
+    *,
+    gtol=1e-5,
+    evaluations=10_000,
+    at_question=None,
 ):
     """Drive a machine by hand as `minimize` does; yields (x, f, g) of every iterate.
 
@@ -89,7 +102,7 @@ def ask_tell(
             continue
         if at_question is not None:
             machine = at_question(machine)
-        answer(machine, want, x, fun, hess)
+        answer(machine, want, x, fun, hess, hessp)
 
 
 def same_bits(a, b):
@@ -103,7 +116,7 @@ __all__ = [
     "FIRST_ORDER",
     "SEARCHES_OF",
     "SECOND_ORDER",
-    "UNBOUNDED",
+    "DISTINCT",
     "WITHOUT_FIXED",
     "WITH_SEARCHES",
     "Machine",

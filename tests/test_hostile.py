@@ -9,12 +9,8 @@ import numpy as np
 import pytest
 
 from optlab import Status, minimize, problems
-from optlab.methods import LINE_SEARCHES, METHODS
 from tests.functions import Counted, Function, log_barrier, rosenbrock, softmax_sum
-from tests.support import same_bits
-
-BRACKETING = sorted(set(LINE_SEARCHES) - {"fixed"})
-EVERY = [(method, search) for method in METHODS for search in BRACKETING]
+from tests.support import DISTINCT, WITHOUT_FIXED, same_bits
 
 
 def check(result, counted=None):
@@ -60,53 +56,52 @@ class TestNotFinite:
     """NaN and infinities at a trial mean that the step was too long."""
 
     @pytest.mark.parametrize("bad", [np.nan, np.inf])
-    @pytest.mark.parametrize(("method", "search"), EVERY)
+    @pytest.mark.parametrize(("method", "search"), WITHOUT_FIXED)
     def test_a_fence(self, method, search, bad):
         result = run(fenced(bad), method=method, options={"line_search": search})
         assert result.success
         np.testing.assert_allclose(result.x, 0.4, atol=1e-4)
 
-    @pytest.mark.parametrize(("method", "search"), EVERY)
+    @pytest.mark.parametrize(("method", "search"), WITHOUT_FIXED)
     def test_minus_infinity_is_no_minimum_where_there_is_one(self, method, search):
         result = run(fenced(-np.inf), method=method, options={"line_search": search})
         assert result.success
         np.testing.assert_allclose(result.x, 0.4, atol=1e-4)
 
-    @pytest.mark.parametrize(("method", "search"), EVERY)
+    @pytest.mark.parametrize(("method", "search"), WITHOUT_FIXED)
     def test_a_log_barrier(self, method, search):
         fun = log_barrier(4)
         result = run(fun, method=method, options={"line_search": search})
         assert result.success
         np.testing.assert_allclose(result.x, fun.x_opt, atol=1e-5)
 
-    @pytest.mark.parametrize("method", METHODS)
+    @pytest.mark.parametrize("method", DISTINCT)
     def test_a_first_step_far_outside(self, method):
         fun = log_barrier(4)
         result = run(fun, method=method, options={"first_step": 1e6})
         assert result.success
 
-    @pytest.mark.parametrize("method", METHODS)
+    @pytest.mark.parametrize(("method", "search"), WITHOUT_FIXED)
     @pytest.mark.parametrize("where", [np.nan, np.inf, -np.inf])
-    def test_only_the_gradient_is_not_finite(self, method, where):
+    def test_only_the_gradient_is_not_finite(self, method, search, where):
         def gradient(x):
             return 2 * (x - 0.4) if x[0] < 0.5 else np.array([where, 1.0])
 
         fun = Function(
             "", lambda x: float((x - 0.4) @ (x - 0.4)), gradient, np.array([-3.0, 1.0])
         )
-        for search in BRACKETING:
-            counted = Counted(fun)
-            result = minimize(
-                counted.value,
-                fun.x0,
-                jac=counted.gradient,
-                method=method,
-                options={"line_search": search},
-            )
-            assert result.success
-            np.testing.assert_allclose(result.x, 0.4, atol=1e-4)
+        counted = Counted(fun)
+        result = minimize(
+            counted.value,
+            fun.x0,
+            jac=counted.gradient,
+            method=method,
+            options={"line_search": search},
+        )
+        assert result.success
+        np.testing.assert_allclose(result.x, 0.4, atol=1e-4)
 
-    @pytest.mark.parametrize("method", METHODS)
+    @pytest.mark.parametrize("method", DISTINCT)
     def test_an_overflow_on_the_way(self, method):
         with np.errstate(over="ignore", invalid="ignore"):
             fun = Function(
@@ -119,7 +114,7 @@ class TestNotFinite:
         assert result.success
 
     @pytest.mark.parametrize("bad", [np.nan, np.inf, -np.inf])
-    @pytest.mark.parametrize("method", METHODS)
+    @pytest.mark.parametrize("method", DISTINCT)
     def test_at_the_start(self, method, bad):
         calls = []
 
@@ -172,7 +167,7 @@ class TestNotFinite:
         assert result.fun == 1.0
 
     @pytest.mark.parametrize("seed", range(10))
-    @pytest.mark.parametrize("method", METHODS)
+    @pytest.mark.parametrize("method", DISTINCT)
     def test_random_failures(self, method, seed):
         """One evaluation in four fails for no reason: a run still tells the truth."""
         rng = np.random.default_rng(seed)
@@ -221,12 +216,14 @@ OTHERWISE = {
     # 1e3 (x_1 - x_0)^2 is noise from x = 1e13 on.
     ("bfgs", "valley"): (Status.ROUNDING, Status.MAXITER, Status.UNBOUNDED),
     ("l-bfgs", "valley"): (Status.ROUNDING, Status.MAXITER, Status.UNBOUNDED),
+    ("newton", "valley"): (Status.ROUNDING, Status.MAXITER, Status.UNBOUNDED),
+    ("newton-cg", "valley"): (Status.ROUNDING, Status.MAXITER, Status.UNBOUNDED),
 }
 
 
 class TestNoMinimum:
     @pytest.mark.parametrize("name", UNBOUNDED)
-    @pytest.mark.parametrize("method", METHODS)
+    @pytest.mark.parametrize("method", DISTINCT)
     def test_an_unbounded_function_is_named(self, method, name):
         with np.errstate(over="ignore", invalid="ignore"):
             result = run(UNBOUNDED[name], method=method, options={"maxiter": 1000})
@@ -235,7 +232,7 @@ class TestNoMinimum:
         assert not result.success
         assert result.fun < -1e6
 
-    @pytest.mark.parametrize("method", METHODS)
+    @pytest.mark.parametrize("method", DISTINCT)
     def test_an_infimum_that_is_not_attained(self, method):
         fun = Function(
             "",
@@ -261,7 +258,7 @@ WRONG = {
 
 class TestWrongGradients:
     @pytest.mark.parametrize("wrong", WRONG)
-    @pytest.mark.parametrize("method", METHODS)
+    @pytest.mark.parametrize("method", DISTINCT)
     def test_no_false_success_and_the_gradient_is_named(self, method, wrong):
         fun = rosenbrock(3, [-1.2, 1.0, 0.5])
         result = minimize(
@@ -292,11 +289,15 @@ class TestWrongGradients:
         assert " 10" in result.message
 
 
+# Differences across a kink are curvatures of 1e8: steps get short, yet f falls.
+FOR_EVER = {"newton", "newton-cg"}
+
+
 class TestRough:
     """Kinks and jumps: no method here solves these; all of them tell so."""
 
     @pytest.mark.parametrize("x0", [[1.1], [-0.37], [2e-3]])
-    @pytest.mark.parametrize("method", METHODS)
+    @pytest.mark.parametrize("method", DISTINCT)
     def test_the_best_point_of_a_kink_is_returned(self, method, x0):
         """scipy #15643: 2e-16 was seen, and 1.1 returned."""
         fun = Function("abs", lambda x: float(abs(x[0])), np.sign, np.array(x0))
@@ -304,7 +305,7 @@ class TestRough:
         assert result.fun < 1e-6
         assert not result.success or result.jac[0] == 0
 
-    @pytest.mark.parametrize("method", METHODS)
+    @pytest.mark.parametrize("method", DISTINCT)
     def test_a_kink_in_the_plane(self, method):
         fun = Function(
             "",
@@ -317,16 +318,17 @@ class TestRough:
             ),
             np.array([1.3, -0.7]),
         )
-        result = run(fun, method=method)
+        patience = {"maxiter": 500} if method in FOR_EVER else {}
+        result = run(fun, method=method, options=patience)
         assert not result.success
         assert result.fun < 1.5
         assert result.status in (
             Status.DISCONTINUITY,
             Status.LINE_SEARCH,
             Status.ROUNDING,
-        )
+        ) or (method in FOR_EVER and result.status is Status.MAXITER)
 
-    @pytest.mark.parametrize("method", METHODS)
+    @pytest.mark.parametrize("method", DISTINCT)
     @pytest.mark.parametrize("wall", [0.3, -2.0, 1e4])
     def test_a_jump(self, method, wall):
         """f falls towards a wall and is 1 higher behind it."""
@@ -342,7 +344,7 @@ class TestRough:
         assert result.status is Status.DISCONTINUITY
         assert "smooth" in result.message
 
-    @pytest.mark.parametrize("method", METHODS)
+    @pytest.mark.parametrize("method", DISTINCT)
     def test_a_jump_at_zero_where_there_is_always_a_nearer_point(self, method):
         fun = Function(
             "",
@@ -380,7 +382,7 @@ class TestCounts:
         ],
         ids=["kink", "wrong gradient", "noise", "fence", "unbounded"],
     )
-    @pytest.mark.parametrize("method", METHODS)
+    @pytest.mark.parametrize("method", DISTINCT)
     def test_every_call(self, method, fun):
         calls = []
 
@@ -574,7 +576,7 @@ class TestExceptions:
 
 
 class TestReentrance:
-    @pytest.mark.parametrize("method", METHODS)
+    @pytest.mark.parametrize("method", DISTINCT)
     def test_minimise_inside_fun(self, method):
         """The inner minimum over y of (x - y)^2 + y^2 is x^2/2 at y = x/2."""
 
@@ -653,7 +655,7 @@ class TestReentrance:
 
 
 class TestCallback:
-    @pytest.mark.parametrize("method", METHODS)
+    @pytest.mark.parametrize("method", DISTINCT)
     def test_it_may_overwrite_what_it_gets(self, method):
         fun = softmax_sum(5)
         plain = minimize(fun, fun.x0, jac=True, method=method)
@@ -696,7 +698,7 @@ class TestCallback:
 
 class TestExtremeScales:
     @pytest.mark.parametrize("scale", [1e-300, 1e-150, 1e150, 1e300])
-    @pytest.mark.parametrize("method", METHODS)
+    @pytest.mark.parametrize("method", DISTINCT)
     def test_of_f(self, method, scale):
         """|g|^2 over- or underflows; the direction does not."""
         fun = softmax_sum(3)
@@ -711,7 +713,7 @@ class TestExtremeScales:
         assert np.abs(fun.gradient(result.x)).max() <= 1.1e-5
 
     @pytest.mark.parametrize("scale", [1e-150, 1e-30, 1e30, 1e150])
-    @pytest.mark.parametrize("method", METHODS)
+    @pytest.mark.parametrize("method", DISTINCT)
     def test_of_x(self, method, scale):
         fun = softmax_sum(3)
         result = minimize(
@@ -723,7 +725,7 @@ class TestExtremeScales:
         )
         assert result.success
 
-    @pytest.mark.parametrize("method", METHODS)
+    @pytest.mark.parametrize("method", DISTINCT)
     def test_far_from_the_origin(self, method):
         result = minimize(
             lambda x: (float((x - 1e10) @ (x - 1e10)), 2 * (x - 1e10)),
@@ -733,7 +735,7 @@ class TestExtremeScales:
         )
         assert result.success
 
-    @pytest.mark.parametrize("method", METHODS)
+    @pytest.mark.parametrize("method", DISTINCT)
     def test_one_component_is_huge(self, method):
         weights = np.array([1e-8, 1.0, 1e8])
         result = minimize(

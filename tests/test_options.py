@@ -11,6 +11,7 @@ import optlab
 from optlab import minimize
 from optlab.methods import LINE_SEARCHES, METHODS, known_options
 from optlab.options import SCIPY_ONLY, Common
+from tests.support import SECOND_ORDER
 
 X0 = [-1.2, 1.0]
 
@@ -66,7 +67,7 @@ class TestX0:
 class TestMethod:
     @pytest.mark.parametrize(
         ("name", "near"),
-        [("bfsg", "bfgs"), ("LBGFS", "l-bfgs"), ("gdd", "gd"), ("L-BFGS-BB", "l-bfgs")],
+        [("bfsg", "bfgs"), ("LBGFS", "l-bfgs"), ("gdd", "gd"), ("L-BFGS-BB", "l-bfgs-b")],
     )
     def test_the_nearest_name_is_suggested(self, name, near):
         refused(f"method.*{name}.*did you mean '{near}'", ValueError, method=name)
@@ -105,10 +106,16 @@ def test_callback(callback):
 
 class TestOtherArguments:
     @pytest.mark.parametrize(
-        "bounds", [[(0, 1), (0, 1)], optimize.Bounds(0, 1), [(None, None)] * 2, 5]
+        "bounds", [[(0, 1)], [(1, 0), (0, 1)], [(np.nan, 1), (0, 1)], 5]
     )
-    def test_bounds(self, bounds):
-        refused("bounds", bounds=bounds)
+    @pytest.mark.parametrize("method", [None, *METHODS])
+    def test_bounds(self, bounds, method):
+        refused("bounds", bounds=bounds, method=method)
+
+    @pytest.mark.parametrize("bounds", [[(0, 1), (None, 1)], optimize.Bounds(0, 1)])
+    @pytest.mark.parametrize("method", [m for m, row in METHODS.items() if not row.bounds])
+    def test_bounds_of_a_method_without(self, bounds, method):
+        refused(f"bounds.*'{method}'.*l-bfgs-b", bounds=bounds, method=method)
 
     @pytest.mark.parametrize(
         "constraints",
@@ -182,6 +189,9 @@ class TestNames:
     @pytest.mark.parametrize("method", METHODS)
     def test_an_option_of_another_method_warns(self, method):
         own = {f for g in METHODS[method].options for f in g.__dataclass_fields__}
+        # eta and c1 belong to searches as well, and `eta` to gd's.
+        row = METHODS[method]
+        own |= set(LINE_SEARCHES[row.line_search].options.__dataclass_fields__)
         other = {
             f
             for m in METHODS.values()
@@ -276,7 +286,7 @@ NEVER_RIGHT = [
     -np.inf,
     np.array(["a"]),
 ]
-FLAGS = {"disp", "return_all", "history", "corrected"}
+FLAGS = {"disp", "return_all", "history", "corrected", "preconditioned", "strong"}
 
 
 @pytest.mark.parametrize(("method", "search", "name"), groups())
@@ -290,6 +300,8 @@ class TestEveryOption:
     def test_nonsense_is_refused_by_name(self, method, search, name, value):
         if name in FLAGS and isinstance(value, int):
             return  # truth values
+        if name == "workers" and isinstance(value, float) and value == -1:
+            return  # all cores
         if name == "norm" and isinstance(value, float | int) and value < 0:
             return  # numpy.linalg.norm has these, too
         refused(

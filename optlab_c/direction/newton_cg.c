@@ -58,10 +58,11 @@ void newton_cg_reset(descent *m)
     dir->stage = BEGIN;
     /* Where a trust region's step has failed, a shorter one is another direction. */
     double shortest = m->st.search.alpha * sqrt(dir->dd);
-    dir->radius *= POOR;
-    if (shortest < dir->radius)
-        dir->radius = shortest;
     double resolution = vec_eps(m->st.opt.dtype) * length_of_x(m);
+    dir->radius *= POOR;
+    /* Less than that is no trial, but where a search gave up after an absurd value. */
+    if (shortest > resolution && shortest < dir->radius)
+        dir->radius = shortest;
     dir->trusted = dir->trusted && m->st.opt.trust && dir->radius > resolution;
     if (!dir->trusted)
         dir->radius = m->st.opt.radius;

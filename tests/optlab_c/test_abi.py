@@ -8,12 +8,11 @@ import numpy as np
 import pytest
 
 from optlab import minimize
-from optlab.methods import METHODS
 from optlab_c.machine import objective_dtype
 from tests.functions import rosenbrock
-from tests.support import same_bits
+from tests.support import SECOND_ORDER, DISTINCT, same_bits
 
-F, G = 1, 2
+F, G, HV, H = 1, 2, 4, 8
 
 
 class Point(ctypes.Structure):
@@ -24,6 +23,7 @@ class Point(ctypes.Structure):
         ("v", ctypes.c_void_p),
         ("hv", ctypes.c_void_p),
         ("h", ctypes.c_void_p),
+        ("curvature", ctypes.c_double),
         ("index", ctypes.c_void_p),
         ("n_index", ctypes.c_int64),
     )
@@ -76,7 +76,7 @@ def array(address, n, dtype=np.float64):
     return np.ctypeslib.as_array((kind * n).from_address(address))
 
 
-def foreign(fun, n, dtype=np.float64):
+def foreign(fun, n, dtype=np.float64, second=HV | H):
     """A Foreign that computes what a Python function does, and what it was asked."""
     wants = []
 
@@ -86,6 +86,12 @@ def foreign(fun, n, dtype=np.float64):
         x = array(point.x, n, dtype)
         if want & F:
             point.f = fun.value(x)
+        if want & (HV | H):  # the gradient is known by then, and handed over
+            assert same_bits(array(point.g, n, dtype), fun.gradient(x).astype(dtype))
+        if want & HV:
+            array(point.hv, n, dtype)[:] = fun.hessian(x) @ array(point.v, n, dtype)
+        if want & H:
+            array(point.h, n * n, dtype)[:] = fun.hessian(x).ravel()
         if want & G:
             # Where f is not asked for, it is known by then, and handed over.
             if not want & F:
@@ -93,7 +99,8 @@ def foreign(fun, n, dtype=np.float64):
             array(point.g, n, dtype)[:] = fun.gradient(x)
         return 0
 
-    objective = Foreign(evaluate, n, dtype=int(dtype == np.float32))
+    provides = F | G | second
+    objective = Foreign(evaluate, n, dtype=int(dtype == np.float32), provides=provides)
     objective.wants = wants
     return objective
 
@@ -102,12 +109,13 @@ FUN = rosenbrock(4)
 
 
 @pytest.mark.parametrize("search", ["wolfe", "armijo", "hager-zhang"])
-@pytest.mark.parametrize("method", METHODS)
+@pytest.mark.parametrize("method", DISTINCT)
 def test_it_is_minimised_as_the_python_function_is(method, search):
     options = {"line_search": search, "maxiter": 60}
     objective = foreign(FUN, 4)
+    second = {"hess": FUN.hessian} if method in SECOND_ORDER else {}
     theirs = minimize(objective, FUN.x0, method=method, options=options)
-    ours = minimize(FUN, FUN.x0, jac=True, method=method, options=options)
+    ours = minimize(FUN, FUN.x0, jac=True, method=method, options=options, **second)
     assert same_bits(theirs.x, ours.x)
     assert (theirs.nfev, theirs.njev, theirs.status) == (
         ours.nfev,
@@ -116,6 +124,30 @@ def test_it_is_minimised_as_the_python_function_is(method, search):
     )
     assert theirs.nfev == sum(bool(w & F) for w in objective.wants)
     assert theirs.njev == sum(bool(w & G) for w in objective.wants)
+    assert theirs.nhev == sum(bool(w & (HV | H)) for w in objective.wants)
+    assert (theirs.nhev > 0) == (method in SECOND_ORDER)
+
+
+@pytest.mark.parametrize("dtype", [np.float64, np.float32])
+def test_a_hessian_is_made_of_products_where_there_are_only_those(dtype):
+    options = {"gtol": 1e-2, "maxiter": 60}
+    whole = foreign(FUN, 4, dtype)
+    products = foreign(FUN, 4, dtype, second=HV)
+    a, b = (
+        minimize(f, FUN.x0, method="newton", options=options) for f in (whole, products)
+    )
+    assert a.success
+    assert same_bits(a.x, b.x)
+    assert a.nfev == b.nfev
+    assert b.nhev == 4 * a.nhev == sum(bool(w & HV) for w in products.wants)
+
+
+@pytest.mark.parametrize("method", SECOND_ORDER)
+def test_without_second_derivatives_it_is_refused(method):
+    objective = foreign(FUN, 4, second=0)
+    with pytest.raises(TypeError, match="fun must have .* second derivatives"):
+        minimize(objective, FUN.x0, method=method)
+    assert not objective.wants
 
 
 def test_float32():

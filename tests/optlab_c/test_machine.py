@@ -12,16 +12,27 @@ import numpy as np
 import pytest
 
 from optlab import Status, minimize, problems
-from optlab.methods import LINE_SEARCHES, METHODS
-from optlab_c.machine import DONE, ITERATE, F, G, Machine
-from tests.functions import quadratic, rosenbrock, softmax_sum
-from tests.support import answer, ask_tell, same_bits, settings
-
-EVERYTHING = [(method, search) for method in METHODS for search in LINE_SEARCHES]
+from optlab.evaluate import Objective
+from optlab.methods import METHODS
+from optlab_c.machine import CURVATURE, DONE, HV, ITERATE, SOLVE, F, G, H, Machine
+from tests.functions import Function, quadratic, rosenbrock, softmax_sum
+from tests.support import (
+    FIRST_ORDER,
+    SECOND_ORDER,
+    DISTINCT,
+    WITH_SEARCHES,
+    answer,
+    ask_tell,
+    same_bits,
+    settings,
+)
 
 
 def questions(machine, fun, evaluations, reload=False):
-    """What a machine asks, in order, and the iterates it publishes."""
+    """What a machine asks, in order, and the iterates it publishes.
+
+    Iterates with a small gradient are doubted, so that CURVATURE is asked for, too.
+    """
     asked, published = [], []
     while len(asked) < evaluations:
         want, x = machine.ask()
@@ -29,12 +40,23 @@ def questions(machine, fun, evaluations, reload=False):
             break
         if want == ITERATE:
             published.append((machine.x, machine.f, machine.gnorm, machine.alpha))
+            if machine.gnorm <= 1e-5:
+                machine.doubt()
+            if reload:
+                machine = Machine.load(machine.save())
+            continue
+        if want == CURVATURE:
+            published.append((machine.x, machine.f, machine.curvature, machine.alpha))
+            if reload:
+                machine = Machine.load(machine.save())
             continue
         if reload:
+            v = machine.v if want == HV else None
             machine = Machine.load(machine.save())
             again = machine.ask()
             assert again[0] == want
             assert same_bits(again[1], x)
+            assert want != HV or same_bits(machine.v, v)
         asked.append((want, x))
         answer(machine, want, x, fun)
     return asked, published, machine.outcome
@@ -55,7 +77,7 @@ class TestSave:
     """A machine saved at every evaluation continues bit for bit."""
 
     @pytest.mark.parametrize("dtype", ["float64", "float32"])
-    @pytest.mark.parametrize(("method", "search"), EVERYTHING)
+    @pytest.mark.parametrize(("method", "search"), WITH_SEARCHES)
     def test_at_every_evaluation(self, method, search, dtype):
         fun = rosenbrock(3)
         step = {"step_length": 2e-3} if search == "fixed" else {}
@@ -252,7 +274,7 @@ class TestReading:
     """What belongs to one direction is refused to the others, not read from nowhere."""
 
     def test_inverse(self):
-        for method in ("gd", "l-bfgs"):
+        for method in set(METHODS) - {"bfgs"}:
             machine = Machine(settings(method, 2), np.zeros(2))
             with pytest.raises(TypeError, match="bfgs"):
                 machine.inverse()
@@ -260,16 +282,18 @@ class TestReading:
                 machine.give_inverse(np.eye(2))
 
     def test_apply(self):
-        with pytest.raises(TypeError):
-            Machine(settings("gd", 2), np.zeros(2)).apply(np.zeros(2))
+        for method in set(METHODS) - {"bfgs", "l-bfgs", "l-bfgs-b"}:
+            with pytest.raises(TypeError):
+                Machine(settings(method, 2), np.zeros(2)).apply(np.zeros(2))
         for method in ("bfgs", "l-bfgs"):
             machine = Machine(settings(method, 2), np.zeros(2))
             with pytest.raises(ValueError, match="v must have shape"):
                 machine.apply(np.zeros(3))
 
     def test_pair(self):
-        with pytest.raises(TypeError):
-            Machine(settings("gd", 2), np.zeros(2)).pair(0)
+        for method in set(METHODS) - {"l-bfgs", "l-bfgs-b"}:
+            with pytest.raises(TypeError):
+                Machine(settings(method, 2), np.zeros(2)).pair(0)
         machine = Machine(settings("l-bfgs", 2), np.zeros(2))
         for age in (0, -1, 100):
             with pytest.raises(IndexError):
@@ -294,6 +318,13 @@ class TestReading:
         few = min(len(read), len(plain))
         np.testing.assert_allclose(read[:few], plain[:few], atol=1e-7)
         assert abs(len(read) - len(plain)) <= 1
+
+
+# The arguments that give Python what a compiled problem has.
+SECOND = {
+    "hess": lambda problem: {"hess": problem.hess},
+    "hessp": lambda problem: {"hessp": problem.hessp},
+}
 
 
 class TestWaysOfRunning:
@@ -323,43 +354,47 @@ class TestWaysOfRunning:
             assert same_bits(a.history[name], b.history[name])
 
     @pytest.mark.parametrize("dtype", ["float64", "float32"])
-    @pytest.mark.parametrize("method", METHODS)
+    @pytest.mark.parametrize("method", DISTINCT)
     @pytest.mark.parametrize("name", PROBLEMS)
     def test_compiled_joint_and_separate(self, name, method, dtype):
         problem = problems.get(name, dtype=dtype)
-        options = {"maxiter": 200, "dtype": dtype}
-        compiled = self.result(problem, problem, method, options=options)
-        joint = self.result(
-            problem.fun_and_grad, problem, method, jac=True, options=options
-        )
-        separate = self.result(
-            problem.fun, problem, method, jac=problem.grad, options=options
-        )
+        more = {"options": {"maxiter": 200, "dtype": dtype}}
+        compiled = self.result(problem, problem, method, **more)
+        if METHODS[method].second_order:
+            more |= SECOND[METHODS[method].second](problem)
+        joint = self.result(problem.fun_and_grad, problem, method, jac=True, **more)
+        separate = self.result(problem.fun, problem, method, jac=problem.grad, **more)
         self.assert_same(compiled, joint)
         self.assert_same(compiled, separate)
         assert compiled.njev == separate.njev
+        assert compiled.nhev == joint.nhev == separate.nhev
         assert joint.njev == joint.nfev  # what is not wanted is computed, and counted
-        if method != "gd":
+        if METHODS[method].inverse:
             assert same_bits(
                 compiled.hess_inv @ np.eye(problem.n),
                 joint.hess_inv @ np.eye(problem.n),
             )
 
-    @pytest.mark.parametrize("method", METHODS)
+    @pytest.mark.parametrize("method", DISTINCT)
     @pytest.mark.parametrize("name", PROBLEMS)
     def test_by_hand(self, name, method):
         problem = problems.get(name)
         whole = self.result(problem, problem, method, options={"maxiter": 150})
-        machine = Machine(settings(method, problem.n), problem.x0)
-        steps = itertools.islice(ask_tell(machine, problem.fun_and_grad), 151)
+        how = settings(method, problem.n, Objective(problem, None))
+        machine = Machine(how, problem.x0)
+        steps = ask_tell(machine, problem.fun_and_grad, problem.hess, problem.hessp)
+        steps = itertools.islice(steps, 151)
         assert same_bits([x for x, _, _ in steps], whole.allvecs)
+        assert (machine.nfev, machine.njev) == (whole.nfev, whole.njev)
+        assert machine.nhev == whole.nhev
 
-    @pytest.mark.parametrize("method", METHODS)
+    @pytest.mark.parametrize("method", DISTINCT)
     def test_watched_or_not(self, method):
         problem = problems.get("wood")
         seen = []
         bare = minimize(problem, problem.x0, method=method)
         watched = minimize(problem, problem.x0, method=method, callback=seen.append)
+        second = METHODS[method].second
         python = minimize(
             problem.fun_and_grad,
             problem.x0,
@@ -367,13 +402,14 @@ class TestWaysOfRunning:
             method=method,
             callback=seen.append,
             options={"history": True},
+            **(SECOND[second](problem) if second else {}),
         )
         assert same_bits(bare.x, watched.x)
         assert same_bits(bare.x, python.x)
         assert bare.nfev == watched.nfev == python.nfev
         assert len(seen) == 2 * bare.nit
 
-    @pytest.mark.parametrize("method", METHODS)
+    @pytest.mark.parametrize("method", DISTINCT)
     def test_in_threads(self, method):
         fun = softmax_sum(30)
         problem = problems.get("extended_rosenbrock", n=100)
@@ -398,7 +434,7 @@ class TestWaysOfRunning:
             assert same_bits(result.x, expected.x)
             assert result.nfev == expected.nfev
 
-    @pytest.mark.parametrize("method", METHODS)
+    @pytest.mark.parametrize("method", DISTINCT)
     def test_again(self, method):
         fun = softmax_sum(30)
         a, b = (minimize(fun, fun.x0, jac=True, method=method) for _ in range(2))
