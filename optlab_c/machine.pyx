@@ -130,7 +130,8 @@ cdef class Settings:
         bint preconditioned, bint trust, int64_t maxinner, double radius,
         double radius_max, bint refinable, double hessian_error, double noise,
         int maxls, bint values_first, double c1, double c2, bint strong,
-        double step_length, double tol, double eta, double rho, double theta, double gamma,
+        double step_length, double tol, double eta, double rho, double theta,
+        double gamma,
     ):
         self.descent.dtype = DTYPES.index(np.dtype(dtype))
         self.descent.direction = DIRECTIONS[direction]
