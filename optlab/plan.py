@@ -134,7 +134,6 @@ def _hessian_error(second: str | None, eps: float) -> float:
 
 def _plan(row: Method, n: int, kind: Kind, given: dict[str, Any]) -> Plan:
     wanted, bounded = kind.dtype, kind.bounded
-    by_xtol = bool(given.get("xtol")) and "gtol" not in given
     search_row = find_line_search(given.pop("line_search", row.line_search))
     if search_row.name == row.line_search:
         given = {**row.defaults, **given}
@@ -161,7 +160,7 @@ def _plan(row: Method, n: int, kind: Kind, given: dict[str, Any]) -> Plan:
         direction=(bounded and row.bounded) or row.direction,
         line_search=search_row.name,
         dtype=dtype,
-        gtol=0.0 if by_xtol and "xtol" in values else common.gtol,
+        gtol=0.0 if values.get("xtol") and "gtol" not in given else common.gtol,
         ftol=common.ftol,
         xrtol=common.xrtol,
         xtol=values.get("xtol") or 0.0,

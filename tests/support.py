@@ -113,10 +113,10 @@ def same_bits(a, b):
 
 __all__ = [
     "BOUNDED",
+    "DISTINCT",
     "FIRST_ORDER",
     "SEARCHES_OF",
     "SECOND_ORDER",
-    "DISTINCT",
     "WITHOUT_FIXED",
     "WITH_SEARCHES",
     "Machine",

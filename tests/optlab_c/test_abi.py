@@ -10,7 +10,7 @@ import pytest
 from optlab import minimize
 from optlab_c.machine import objective_dtype
 from tests.functions import rosenbrock
-from tests.support import SECOND_ORDER, DISTINCT, same_bits
+from tests.support import DISTINCT, SECOND_ORDER, same_bits
 
 F, G, HV, H = 1, 2, 4, 8
 

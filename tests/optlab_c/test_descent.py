@@ -6,15 +6,15 @@ import itertools
 import numpy as np
 import pytest
 
-from optlab import Status, minimize
+from optlab import minimize
 from optlab.methods import LINE_SEARCHES, METHODS
 from optlab_c.machine import Machine
 from tests.functions import SMOOTH, Counted, quadratic, rosenbrock, softmax_sum
 from tests.support import (
+    DISTINCT,
     FIRST_ORDER,
     SEARCHES_OF,
     SECOND_ORDER,
-    DISTINCT,
     WITH_SEARCHES,
     ask_tell,
     same_bits,
