@@ -161,7 +161,9 @@ def definite_matrix(name: str, value: Any) -> np.ndarray:
     try:
         np.linalg.cholesky(matrix)
     except np.linalg.LinAlgError:
-        raise ValueError(f"{name!r} matrix isn't positive definite") from None
+        raise ValueError(
+            f"{name!r} matrix isn't positive definite: Cholesky's factors do not exist"
+        ) from None
     return matrix
 
 

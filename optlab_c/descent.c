@@ -8,13 +8,13 @@ enum phase {
     DIRECTION,
     LOOK_TOLD,
     LOOKED,
-    REFINED,
     DIRECTION_TOLD,
     TRIAL_TOLD,
     GRADIENT_TOLD,
     ACCEPT_TOLD,
     PROBE_TOLD,
     PROBE_TAKEN,
+    REFINED,
     FINISHED
 };
 
@@ -477,13 +477,31 @@ static int far_away(const descent *m)
     return length > FAR * fmax(1.0, vec_norm(dtype, n, m->mem.x[st->current], 2.0));
 }
 
-/* Differences may have led astray: have better ones, and begin again from here. */
+/* Differences may have led astray: have better ones of the same point, and begin again. */
 static int refine(descent *m)
 {
-    m->st.refined = m->st.again = 1;
-    m->st.phase = REFINED;
-    direction_of(m)->reset(m);
+    descent_state *st = &m->st;
+    size_t bytes = vec_bytes(st->opt.dtype, st->opt.n);
+    st->refined = 1;
+    st->trial = free_slot(m);
+    memcpy(m->mem.x[st->trial], m->mem.x[st->current], bytes);
+    st->f[st->trial] = st->f[st->current];
+    st->phase = REFINED;
     return OPTLAB_G | OPTLAB_FINE;
+}
+
+static int refined(descent *m)
+{
+    descent_state *st = &m->st;
+    direction_of(m)->reset(m);
+    if (!vec_all_finite(st->opt.dtype, st->opt.n, m->mem.g[st->trial]))
+        return direction_told(m); /* they are no better */
+    st->has_g[st->trial] = 1;
+    if (st->best == st->current)
+        st->best = st->trial;
+    st->current = st->trial;
+    st->again = 1;
+    return publish(m);
 }
 
 static int search_failed(descent *m)
@@ -682,10 +700,6 @@ int descent_advance(descent *m)
         return look(m);
     case LOOKED:
         return descent_at_saddle(m) ? escape(m) : direction_told(m);
-    case REFINED:
-        if (vec_all_finite(st->opt.dtype, st->opt.n, m->mem.g[st->current]))
-            return publish(m);
-        return finish(m, OPTLAB_LINE_SEARCH);
     case DIRECTION_TOLD:
         return direction_told(m);
     case TRIAL_TOLD:
@@ -703,6 +717,8 @@ int descent_advance(descent *m)
         return probe_told(m);
     case PROBE_TAKEN:
         return probe_taken(m);
+    case REFINED:
+        return refined(m);
     default:
         return DESCENT_DONE;
     }

@@ -16,12 +16,14 @@ static double NAMED(max_abs)(int64_t n, const void *px)
 {
     const REAL *x = px;
     double largest = 0.0;
-#pragma omp simd reduction(max : largest)
+    int64_t nans = 0;
+#pragma omp simd reduction(max : largest) reduction(+ : nans)
     for (int64_t i = 0; i < n; i++) {
         double a = fabs((double)x[i]);
         largest = a > largest ? a : largest;
+        nans += a != a; /* which the comparison above passes over */
     }
-    return largest;
+    return nans ? NAN : largest;
 }
 
 /* The p-norm of x / scale, before the root. */
