@@ -34,7 +34,7 @@ class Status(IntEnum):
     LINE_SEARCH = 2, "The line search found no acceptable step."
     NONFINITE_START = 3, "f or its gradient is not finite at x0."
     FTOL = 4, "f fell by no more than ftol allows in one iteration."
-    XTOL = 5, "x moved by no more than xrtol allows in one iteration."
+    XTOL = 5, "x moved by no more than xrtol or xtol allows in one iteration."
     MAXFUN = 6, "The limit on evaluations of f was reached (maxfun)."
     UNBOUNDED = 7, "f appears to be unbounded below."
     ROUNDING = 8, "Rounding errors hide any further progress."
