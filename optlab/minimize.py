@@ -184,7 +184,9 @@ def minimize(
         box = in_precision(box, plan.dtype)
         x0 = clip_start(x0, *box)
 
-    differences = plan.differences or objective.second in DIFFERENCES
+    differences = plan.differences or (
+        row.second_order and objective.second in (None, *DIFFERENCES)
+    )
     with pool(plan.common.workers if differences else None) as parallel_map:
         runnable = objective.bind(
             args, plan, second=row.second_order, bounds=box, map=parallel_map

@@ -145,11 +145,11 @@ static int conjugate_step(descent *m, double residual, int64_t most, int looking
     dir->products++;
     if (!isfinite(cHc) || dir->cc == 0.0)
         return 0;
-    dir->largest = fmax(dir->largest, fabs(curvature));
+    dir->largest = fmax(dir->largest, norm(m, m->mem.ask_hv) / sqrt(dir->cc));
     double alpha = dir->rz / cHc;
     int bent = !(curvature > rounding);
     if (bent) {
-        if (curvature < -rounding) {
+        if (curvature < -m->st.opt.hessian_error * dir->largest) {
             dir->curvature = curvature;
             vec_scale(m->st.opt.dtype, m->st.opt.n, 1.0 / sqrt(dir->cc), m->mem.c,
                       m->mem.z);

@@ -210,7 +210,7 @@ class TestConjugateGradientTwins:
 
 
 class TestBoundedTwins:
-    """L-BFGS-B; the directions alone are in direction/test_lbfgsb.py."""
+    """L-BFGS-B; its directions alone are in test_lbfgsb.py."""
 
     BOXES = {
         "corner": lambda x0: (x0 - 0.1, x0 + 0.3),

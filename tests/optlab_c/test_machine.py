@@ -26,6 +26,16 @@ from tests.support import (
 )
 
 
+# x_2^4/4 - x_2^2/2 and a bowl, with a saddle at 0
+SADDLE = Function(
+    "saddle",
+    lambda x: float(x[0] ** 2 + x[1] ** 2 / 2 - x[2] ** 2 / 2 + x[2] ** 4 / 4),
+    lambda x: np.array([2 * x[0], x[1], x[2] ** 3 - x[2]]),
+    np.zeros(3),
+    lambda x: np.diag([2.0, 1.0, 3 * x[2] ** 2 - 1]),
+)
+
+
 def questions(machine, fun, evaluations, reload=False):
     """What a machine asks, in order, and the iterates it publishes.
 
@@ -84,6 +94,40 @@ class TestSave:
         resumed = questions(Machine(how, fun.x0), fun, 70, reload=True)
         assert equal(plain, resumed)
         assert len(plain[0]) > 5
+
+    @pytest.mark.parametrize(
+        ("method", "options"),
+        [
+            ("newton", {"solved": True}),
+            ("newton-cg", {"preconditioned": True, "maxcor": 3}),
+            ("trust-ncg", {"initial_trust_radius": 0.1}),
+            ("cg", {"beta": "polak-ribiere"}),
+        ],
+    )
+    @pytest.mark.parametrize("dtype", ["float64", "float32"])
+    def test_with_other_questions_and_memories(self, method, options, dtype):
+        fun = rosenbrock(3)
+        how = settings(method, 3, dtype=dtype, **options)
+        plain = questions(Machine(how, fun.x0), fun, 70)
+        resumed = questions(Machine(how, fun.x0), fun, 70, reload=True)
+        assert equal(plain, resumed)
+        asked = {want for want, _ in plain[0]}
+        expected = {"newton": SOLVE, "newton-cg": HV, "trust-ncg": HV, "cg": F | G}
+        assert expected[method] in asked
+
+    @pytest.mark.parametrize("method", SECOND_ORDER)
+    @pytest.mark.parametrize("solved", [False, True])
+    def test_while_a_saddle_is_left(self, method, solved):
+        if solved and method != "newton":
+            return
+        how = settings(method, 3, solved=solved)
+        fun = SADDLE
+        plain = questions(Machine(how, fun.x0), fun, 60)
+        resumed = questions(Machine(how, fun.x0), fun, 60, reload=True)
+        assert equal(plain, resumed)
+        values = [row[1] for row in plain[1]]
+        assert values[0] == 0.0
+        assert min(values) == pytest.approx(-0.25, abs=1e-6)
 
     @pytest.mark.parametrize("n", [99, 104])
     def test_while_bfgs_turns_dense(self, n):
@@ -242,6 +286,68 @@ class TestAskAndTell:
         assert result.nfev == len(wants)
         trials = result.nfev - 2 * result.njev
         assert result.njev <= trials < 2 * result.njev
+
+    @pytest.mark.parametrize("method", SECOND_ORDER)
+    def test_second_derivatives(self, method):
+        """What is asked, what may be told, and that it stays until it is answered."""
+        fun = quadratic(3)
+        machine = Machine(settings(method, 3), fun.x0)
+        with pytest.raises(ValueError, match="no Hessian product is wanted"):
+            machine.v  # noqa: B018
+        answer(machine, *machine.ask(), fun)
+        assert machine.ask()[0] == ITERATE
+        want, x = machine.ask()
+        assert want == {"newton": H}.get(method, HV)
+        assert same_bits(x, fun.x0)
+        for wrong in ({"f": 1.0}, {"g": x}, {"solve": (x, 0.0, None)}):
+            with pytest.raises(ValueError, match="asked"):
+                machine.tell(**wrong)
+        name, shape = ("h", "(3, 3)") if want == H else ("hv", "(3,)")
+        for size in (1, 2, 4):
+            value = np.zeros((size, size) if want == H else size)
+            with pytest.raises(ValueError, match=f"{name} must have shape"):
+                machine.tell(**{name: value})
+        assert machine.ask()[0] == want
+        if want == HV:
+            v = machine.v
+            v[:] = np.nan  # a copy
+            assert np.isfinite(machine.v).all()
+        answer(machine, want, x, fun)
+        assert machine.nhev == 1
+
+    def test_a_newton_step_is_told(self):
+        fun = quadratic(3)
+        machine = Machine(settings("newton", 3, solved=True), fun.x0)
+        answer(machine, *machine.ask(), fun)
+        machine.ask()
+        want, x = machine.ask()
+        assert want == SOLVE
+        with pytest.raises(ValueError, match="solve must have shape"):
+            machine.tell(solve=(np.zeros(2), 0.0, None))
+        machine.tell(solve=(fun.x_opt - x, 0.0, None))
+        want, x = machine.ask()
+        assert want == F | G
+        np.testing.assert_allclose(x, fun.x_opt)
+
+    @pytest.mark.parametrize("method", METHODS)
+    def test_doubt(self, method):
+        """Who knows no second derivatives has none; who does is asked once."""
+        machine = Machine(settings(method, 3), np.zeros(3))
+        answer(machine, *machine.ask(), SADDLE)
+        assert machine.ask()[0] == ITERATE
+        assert machine.gnorm == 0
+        assert not machine.at_saddle
+        assert machine.doubt() == (method in SECOND_ORDER)
+        assert not machine.doubt()
+        if method not in SECOND_ORDER:
+            return
+        while (question := machine.ask())[0] != CURVATURE:
+            answer(machine, *question, SADDLE)
+        assert machine.at_saddle
+        assert machine.curvature < -0.1
+        want, x = machine.ask()
+        assert want == F | G
+        assert np.abs(x[2]) > 0.1
 
     def test_an_ended_machine_stays_ended(self):
         machine = Machine(settings("bfgs", 1), np.array([1.0]))
@@ -480,32 +586,41 @@ count.restype = ctypes.c_long
 gc.disable()
 n = 200  # large enough for arrays not to come from a cache of NumPy
 problem = problems.get("extended_rosenbrock", n=n)
-x0 = problem.x0 + np.sin(np.arange(n))
+x0 = problem.x0 + 0.5 * np.sin(np.arange(n))
 answers = [(-float(i), np.ones(n)) for i in range(100)]
 
 def falling(x):  # nothing is allocated here
     return next(queue)
 
-def allocations(fun, jac, method, options, maxiter):
+def allocations(fun, jac, method, options, maxiter, **more):
     global queue
     queue = iter(answers)
     before = count()
     result = minimize(fun, x0, jac=jac, method=method,
-                      options={"gtol": 0, "maxiter": maxiter, **options})
+                      options={"gtol": 0, "maxiter": maxiter, **options}, **more)
     after = count()
     assert result.nit == maxiter, (result.nit, result.message)
     return after - before
+
+def compare(name, fun, jac, method, options, few, many, **more):
+    for maxiter in (few, many):  # plans are made once
+        allocations(fun, jac, method, options, maxiter, **more)
+    short = allocations(fun, jac, method, options, few, **more)
+    long = allocations(fun, jac, method, options, many, **more)
+    print(name, short, long)
 
 for fun, jac, options in (
     (problem, None, {}),
     (falling, True, {"line_search": "fixed", "step_length": 1e-3}),
 ):
-    for method in ("gd", "bfgs", "l-bfgs"):
-        for maxiter in (20, 70):  # plans are made once
-            allocations(fun, jac, method, options, maxiter)
-        short = allocations(fun, jac, method, options, 20)
-        long = allocations(fun, jac, method, options, 70)
-        print(method, short, long)
+    for method in ("gd", "cg", "bfgs", "l-bfgs"):
+        compare(method, fun, jac, method, options, 20, 70)
+for method in ("newton-cg", "trust-ncg"):  # not newton: LAPACK allocates for itself
+    compare(method, problem, None, method, {}, 5, 20)
+compare("preconditioned", problem, None, "newton-cg", {"preconditioned": True}, 5, 20)
+box = [(-9, 0.5), (-9, 9)] * (n // 2)
+compare("bounded", problem, None, "l-bfgs-b", {}, 20, 70, bounds=box)
+compare("bounded-gd", problem, None, "gd", {}, 20, 70, bounds=box)
 """
 
 
@@ -532,7 +647,7 @@ def test_an_iteration_allocates_nothing(tmp_path):
     )
     assert done.returncode == 0, done.stderr
     rows = [line.split() for line in done.stdout.splitlines()]
-    assert len(rows) == 6
+    assert len(rows) == 13
     for method, short, long in rows:
         assert int(short) > 0
         assert int(long) == int(short), f"{method}: {short} calls, then {long}"
