@@ -14,9 +14,11 @@ import pytest
 from optlab import Status, minimize, problems
 from optlab.evaluate import Objective
 from optlab.methods import METHODS
-from optlab_c.machine import CURVATURE, DONE, HV, ITERATE, F, G, Machine
-from tests.functions import quadratic, rosenbrock, softmax_sum
+from optlab_c.machine import CURVATURE, DONE, HV, ITERATE, SOLVE, F, G, H, Machine
+from tests.functions import Function, quadratic, rosenbrock, softmax_sum
 from tests.support import (
+    FIRST_ORDER,
+    SECOND_ORDER,
     DISTINCT,
     WITH_SEARCHES,
     answer,
