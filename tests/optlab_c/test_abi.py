@@ -145,7 +145,7 @@ def test_a_hessian_is_made_of_products_where_there_are_only_those(dtype):
 @pytest.mark.parametrize("method", SECOND_ORDER)
 def test_without_second_derivatives_it_is_refused(method):
     objective = foreign(FUN, 4, second=0)
-    with pytest.raises(TypeError, match="fun must have .* second derivatives"):
+    with pytest.raises(TypeError, match=r"fun must have .* second derivatives"):
         minimize(objective, FUN.x0, method=method)
     assert not objective.wants
 
