@@ -35,9 +35,7 @@ WITHOUT_FIXED = [pair for pair in WITH_SEARCHES if pair[1] != "fixed"]
 def settings(method, n, objective=PAIR, *, bounded=False, solved=False, **options):
     """The settings of a run, as `minimize` would make them."""
     row = METHODS[method]
-    return plan_run(
-        row, objective, n, options, bounded=bounded, solved=solved
-    ).settings
+    return plan_run(row, objective, n, options, bounded=bounded, solved=solved).settings
 
 
 def _hessian(fun, x):
@@ -47,7 +45,9 @@ def _hessian(fun, x):
         return hessian(x)
     x = np.asarray(x, float)
     h = 1e-5 * max(1.0, np.abs(x).max())
-    columns = [(fun(x + h * e)[1] - fun(x - h * e)[1]) / (2 * h) for e in np.eye(x.size)]
+    columns = [
+        (fun(x + h * e)[1] - fun(x - h * e)[1]) / (2 * h) for e in np.eye(x.size)
+    ]
     return (np.array(columns) + np.transpose(columns)) / 2
 
 
@@ -113,10 +113,10 @@ def same_bits(a, b):
 
 __all__ = [
     "BOUNDED",
+    "DISTINCT",
     "FIRST_ORDER",
     "SEARCHES_OF",
     "SECOND_ORDER",
-    "DISTINCT",
     "WITHOUT_FIXED",
     "WITH_SEARCHES",
     "Machine",

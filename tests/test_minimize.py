@@ -11,11 +11,10 @@ from scipy import optimize
 
 import optlab
 from optlab import OptimizeResult, Status, minimize, problems
-from optlab.methods import LINE_SEARCHES, METHODS
+from optlab.methods import METHODS
 from optlab.minimize import BFGS_UP_TO
 from tests.functions import SMOOTH, Counted, quadratic, rosenbrock, softmax_sum
 from tests.support import (
-    BOUNDED,
     DISTINCT,
     FIRST_ORDER,
     SECOND_ORDER,

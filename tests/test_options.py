@@ -11,7 +11,6 @@ import optlab
 from optlab import minimize
 from optlab.methods import LINE_SEARCHES, METHODS, known_options
 from optlab.options import SCIPY_ONLY, Common
-from tests.support import SECOND_ORDER
 
 X0 = [-1.2, 1.0]
 
@@ -67,7 +66,12 @@ class TestX0:
 class TestMethod:
     @pytest.mark.parametrize(
         ("name", "near"),
-        [("bfsg", "bfgs"), ("LBGFS", "l-bfgs"), ("gdd", "gd"), ("L-BFGS-BB", "l-bfgs-b")],
+        [
+            ("bfsg", "bfgs"),
+            ("LBGFS", "l-bfgs"),
+            ("gdd", "gd"),
+            ("L-BFGS-BB", "l-bfgs-b"),
+        ],
     )
     def test_the_nearest_name_is_suggested(self, name, near):
         refused(f"method.*{name}.*did you mean '{near}'", ValueError, method=name)
@@ -113,7 +117,9 @@ class TestOtherArguments:
         refused("bounds", bounds=bounds, method=method)
 
     @pytest.mark.parametrize("bounds", [[(0, 1), (None, 1)], optimize.Bounds(0, 1)])
-    @pytest.mark.parametrize("method", [m for m, row in METHODS.items() if not row.bounds])
+    @pytest.mark.parametrize(
+        "method", [m for m, row in METHODS.items() if not row.bounds]
+    )
     def test_bounds_of_a_method_without(self, bounds, method):
         refused(f"bounds.*'{method}'.*l-bfgs-b", bounds=bounds, method=method)
 

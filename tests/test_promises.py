@@ -17,9 +17,9 @@ from optlab import Status, minimize, problems
 from tests.functions import Counted, Function, log_barrier, rosenbrock, softmax_sum
 from tests.support import (
     BOUNDED,
+    DISTINCT,
     FIRST_ORDER,
     SECOND_ORDER,
-    DISTINCT,
     WITHOUT_FIXED,
     same_bits,
 )

@@ -12,8 +12,8 @@ from scipy import optimize, sparse
 from scipy.sparse.linalg import LinearOperator, aslinearoperator
 
 from optlab import Status, minimize, problems
-from optlab.minimize import DIFFERENCES_UP_TO
 from optlab.methods import METHODS
+from optlab.minimize import DIFFERENCES_UP_TO
 from tests.functions import (
     SMOOTH,
     Counted,
@@ -67,9 +67,7 @@ class TestSaddles:
     )
     def test_they_are_left(self, method, source, n, negative):
         fun = saddle(n, negative)
-        result = minimize(
-            fun, fun.x0, jac=True, method=method, **SOURCES[source](fun)
-        )
+        result = minimize(fun, fun.x0, jac=True, method=method, **SOURCES[source](fun))
         assert result.success, result.message
         assert result.fun < -1e-2
         assert np.linalg.eigvalsh(fun.hessian(result.x))[0] > 0
@@ -217,7 +215,7 @@ class TestMinima:
 
     @every_method
     @every_source
-    @pytest.mark.parametrize("fun", (*SMOOTH, rosenbrock(8)), ids=repr)
+    @pytest.mark.parametrize("fun", [*SMOOTH, rosenbrock(8)], ids=repr)
     def test_ordinary_ones(self, method, source, fun):
         result = minimize(fun, fun.x0, jac=True, method=method, **SOURCES[source](fun))
         assert result.status is Status.CONVERGED
@@ -544,9 +542,7 @@ class TestErrors:
     def test_what_hessp_returns(self, method, answer):
         fun = rosenbrock()
         with pytest.raises((TypeError, ValueError), match="hessp must"):
-            minimize(
-                fun, fun.x0, jac=True, hessp=lambda x, v: answer, method=method
-            )
+            minimize(fun, fun.x0, jac=True, hessp=lambda x, v: answer, method=method)
 
     @every_method
     @pytest.mark.parametrize("at", [1, 2, 4])

@@ -281,7 +281,11 @@ class TestFixed:
         counted = Counted(ROSENBROCK)
         fun, gradient = with_gradient(counted, jac)
         result = minimize(
-            fun, [0.5, 0.25], jac=gradient, method=method, bounds=[(0.5, 0.5), (0.25,) * 2]
+            fun,
+            [0.5, 0.25],
+            jac=gradient,
+            method=method,
+            bounds=[(0.5, 0.5), (0.25,) * 2],
         )
         assert result.success
         assert (result.nit, result.nfev) == (0, 1)
@@ -292,7 +296,11 @@ class TestFixed:
     def test_a_start_at_the_minimum_in_a_corner(self, method):
         counted = Counted(ROSENBROCK)
         result = minimize(
-            counted.both, [2.0, -1.0], jac=True, method=method, bounds=[(2, 3), (-1, -1)]
+            counted.both,
+            [2.0, -1.0],
+            jac=True,
+            method=method,
+            bounds=[(2, 3), (-1, -1)],
         )
         assert result.success
         assert (result.nit, result.nfev) == (0, 1)
@@ -452,7 +460,7 @@ class TestInverseHessian:
             np.testing.assert_allclose(H @ y, s, atol=1e-6 * np.abs(s).max())
 
     def test_a_first_one_is_refused(self):
-        with pytest.raises(ValueError, match="hess_inv0 .* bounds"):
+        with pytest.raises(ValueError, match=r"hess_inv0 .* bounds"):
             minimize(
                 ROSENBROCK, [0.5, 0.5], jac=True, method="bfgs", bounds=[(0, 1)] * 2,
                 options={"hess_inv0": np.eye(2)},

@@ -6,15 +6,15 @@ import itertools
 import numpy as np
 import pytest
 
-from optlab import Status, minimize
+from optlab import minimize
 from optlab.methods import LINE_SEARCHES, METHODS
 from optlab_c.machine import Machine
 from tests.functions import SMOOTH, Counted, quadratic, rosenbrock, softmax_sum
 from tests.support import (
+    DISTINCT,
     FIRST_ORDER,
     SEARCHES_OF,
     SECOND_ORDER,
-    DISTINCT,
     WITH_SEARCHES,
     ask_tell,
     same_bits,
@@ -209,25 +209,26 @@ class TestConjugateGradientTwins:
         compare(actual, np.array(expected), 1e-5)
 
 
+BOXES = {
+    "corner": lambda x0: (x0 - 0.1, x0 + 0.3),
+    "half": lambda x0: (np.where(np.arange(x0.size) % 2, -np.inf, x0), x0 + 0.5),
+    "wide": lambda x0: (x0 - 100, x0 + 100),
+    "fixed": lambda x0: (
+        np.where(np.arange(x0.size) % 3, x0 - 0.2, x0),
+        np.where(np.arange(x0.size) % 3, x0 + 0.2, x0),
+    ),
+}
+WITHIN = (*SMOOTH, quadratic(30, 1e3), rosenbrock(12))
+
+
 class TestBoundedTwins:
     """L-BFGS-B; its directions alone are in test_lbfgsb.py."""
 
-    BOXES = {
-        "corner": lambda x0: (x0 - 0.1, x0 + 0.3),
-        "half": lambda x0: (np.where(np.arange(x0.size) % 2, -np.inf, x0), x0 + 0.5),
-        "wide": lambda x0: (x0 - 100, x0 + 100),
-        "fixed": lambda x0: (
-            np.where(np.arange(x0.size) % 3, x0 - 0.2, x0),
-            np.where(np.arange(x0.size) % 3, x0 + 0.2, x0),
-        ),
-    }
-    FUNCTIONS = (*SMOOTH, quadratic(30, 1e3), rosenbrock(12))
-
-    @pytest.mark.parametrize("fun", FUNCTIONS, ids=repr)
+    @pytest.mark.parametrize("fun", WITHIN, ids=repr)
     @pytest.mark.parametrize("box", BOXES)
     @pytest.mark.parametrize(("maxcor", "corrected"), [(2, True), (10, False)])
     def test_iterates(self, fun, box, maxcor, corrected):
-        lower, upper = self.BOXES[box](fun.x0)
+        lower, upper = BOXES[box](fun.x0)
         options = {"maxcor": maxcor, "corrected": corrected}
         result = minimize(
             fun,
