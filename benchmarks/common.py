@@ -59,7 +59,7 @@ def minimize(library, method, fun, x0, extras=None, **options):
 def extras_of(method, problem):
     """What a method takes beside f and g: a box that holds all, second derivatives."""
     row, extras = row_of(method), {}
-    if row.bounds:
+    if method == "L-BFGS-B":
         extras["bounds"] = [(-100.0, 100.0)] * problem.n
     if row.second_order:
         name = "hess" if method == "Newton" else "hessp"

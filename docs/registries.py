@@ -30,6 +30,15 @@ def code(text):
     return nodes.literal(text, text)
 
 
+NEEDS = {None: "f, g", "hess": "f, g, H", "hessp": "f, g, Hv"}
+
+
+def search(row):
+    """Return a method's line search with the defaults that are the method's own."""
+    own = (f"{name}={value}" for name, value in row.defaults.items())
+    return code(", ".join([row.line_search, *own]))
+
+
 def defaults(*groups):
     """Return the options of some groups with their defaults."""
     options = (f"{o.name}={o.default}" for group in groups for o in fields(group))
@@ -41,10 +50,18 @@ class Methods(SphinxDirective):
         from optlab.methods import METHODS
 
         rows = [
-            (code(name), row.summary, code(row.line_search), defaults(*row.options))
+            (
+                code(name),
+                row.summary,
+                NEEDS[row.second],
+                "yes" if row.bounds else "",
+                search(row),
+                defaults(*row.options),
+            )
             for name, row in METHODS.items()
         ]
-        return [table(("method", "what it is", "line_search", "options"), rows)]
+        header = ("method", "what it is", "needs", "bounds", "line_search", "options")
+        return [table(header, rows)]
 
 
 class LineSearches(SphinxDirective):

@@ -31,7 +31,7 @@ def start_point(x0: Any, name: str = "x0") -> np.ndarray:
     try:
         array = np.asarray(x0)
     except ValueError:  # rows of several lengths
-        raise ValueError(f"{name} must have one dimension") from None
+        raise ValueError(f"{name!r} must only have one dimension") from None
     if array.dtype.kind not in "fiub":
         # NumPy would read numbers from strings.
         strings = any(isinstance(item, (str, bytes)) for item in array.flat)
@@ -44,7 +44,9 @@ def start_point(x0: Any, name: str = "x0") -> np.ndarray:
         except OverflowError:
             raise ValueError(f"{name} must be finite") from None
     if array.ndim > 1:
-        raise ValueError(f"{name} must have one dimension, got shape {array.shape}")
+        raise ValueError(
+            f"{name!r} must only have one dimension, got shape {array.shape}"
+        )
     if array.size == 0:
         raise ValueError(f"{name} must not be empty")
     if array.ndim == 0:

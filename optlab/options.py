@@ -93,6 +93,17 @@ def integer(least: int, most: int = NO_LIMIT) -> Check:
     return check
 
 
+def limit(least: int) -> Check:
+    """A number >= `least`, rounded down; infinity is no limit."""
+
+    def check(name: str, value: Any) -> int:
+        if real(name, value) < least:
+            raise ValueError(f"{name} must be at least {least}, got {value!r}")
+        return NO_LIMIT if value >= NO_LIMIT else math.floor(value)
+
+    return check
+
+
 def flag(name: str, value: Any) -> bool:
     """True or False."""
     if not isinstance(value, (bool, np.bool_, int)):
@@ -150,7 +161,9 @@ def definite_matrix(name: str, value: Any) -> np.ndarray:
     try:
         np.linalg.cholesky(matrix)
     except np.linalg.LinAlgError:
-        raise ValueError(f"{name} must be positive definite") from None
+        raise ValueError(
+            f"{name!r} matrix isn't positive definite: Cholesky's factors do not exist"
+        ) from None
     return matrix
 
 
@@ -189,8 +202,8 @@ class Common(Group):
     norm: float = option(math.inf, real)
     ftol: float = option(0.0, not_negative)
     xrtol: float = option(0.0, not_negative)
-    maxiter: int | None = option(None, optional(integer(0)))
-    maxfun: int | None = option(None, optional(integer(1)))
+    maxiter: int | None = option(None, optional(limit(0)))
+    maxfun: int | None = option(None, optional(limit(1)))
     first_step: float | None = option(None, optional(positive))
     dtype: str | None = option(None, optional(one_of("float32", "float64")))
     eps: np.ndarray | None = option(None, optional(positive_array))
@@ -291,13 +304,16 @@ class Nonmonotone(Armijo):
 class WolfeConstants(LineSearch):
     """What every search for the Wolfe conditions takes."""
 
-    c1: float = option(1e-4, fraction)
-    c2: float = option(0.9, fraction)
+    c1: float = option(1e-4, real)
+    c2: float = option(0.9, real)
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        if not self.c1 < self.c2:
-            raise ValueError(f"c1 must be less than c2, got {self.c1} and {self.c2}")
+        if not 0 < self.c1 < self.c2 < 1:
+            raise ValueError(
+                f"'c1' and 'c2' must satisfy 0 < c1 < c2 < 1, got {self.c1} and "
+                f"{self.c2}"
+            )
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -311,7 +327,7 @@ class Wolfe(WolfeConstants):
 class StrongWolfe(WolfeConstants):
     """Both, with the curvature condition on both sides."""
 
-    xtol: float = option(1e-14, not_negative)
+    interval_tol: float = option(1e-14, not_negative)
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -319,7 +335,7 @@ class HagerZhang(WolfeConstants):
     """The constants of CG_DESCENT (Hager & Zhang 2006, section 5)."""
 
     maxls: int = option(50, integer(1, INT_MAX))
-    c1: float = option(0.1, fraction)
+    c1: float = option(0.1, real)
     expansion: float = option(5.0, above_one)
     theta: float = option(0.5, fraction)
     shrinkage: float = option(0.66, fraction)

@@ -36,6 +36,7 @@ class Kind(NamedTuple):
 
     dtype: np.dtype | None
     differences: bool
+    forward: bool
     second: str | None
     bounded: bool
     solved: bool
@@ -82,6 +83,7 @@ def plan_run(
     kind = Kind(
         dtype=objective.dtype,
         differences=objective.mode in DIFFERENCES,
+        forward=objective.mode == "2-point",
         second=(objective.second or "2-point") if row.second_order else None,
         bounded=bounded,
         solved=solved,
@@ -132,7 +134,6 @@ def _hessian_error(second: str | None, eps: float) -> float:
 
 def _plan(row: Method, n: int, kind: Kind, given: dict[str, Any]) -> Plan:
     wanted, bounded = kind.dtype, kind.bounded
-    by_xtol = given.get("xtol") is not None and "gtol" not in given
     search_row = find_line_search(given.pop("line_search", row.line_search))
     if search_row.name == row.line_search:
         given = {**row.defaults, **given}
@@ -159,7 +160,7 @@ def _plan(row: Method, n: int, kind: Kind, given: dict[str, Any]) -> Plan:
         direction=(bounded and row.bounded) or row.direction,
         line_search=search_row.name,
         dtype=dtype,
-        gtol=0.0 if by_xtol and "xtol" in values else common.gtol,
+        gtol=0.0 if values.get("xtol") and "gtol" not in given else common.gtol,
         ftol=common.ftol,
         xrtol=common.xrtol,
         xtol=values.get("xtol") or 0.0,
@@ -178,15 +179,20 @@ def _plan(row: Method, n: int, kind: Kind, given: dict[str, Any]) -> Plan:
         maxinner=values.get("maxinner") or max(20, min(2 * n, 500)),
         radius=values.get("initial_trust_radius") or 0.0,
         radius_max=values.get("max_trust_radius", math.inf),
+        refinable=kind.forward
+        and common.eps is None
+        and common.finite_diff_rel_step is None,
         hessian_error=_hessian_error(kind.second, float(np.finfo(dtype).eps)),
         noise=NOISE_ULPS * float(np.finfo(dtype).eps),
         values_first=kind.differences,
         maxls=search.maxls,
-        c1=values["eta"] if trust else getattr(search, "c1", 1e-4),
+        c1=values["eta"]
+        if trust and "c1" not in given
+        else getattr(search, "c1", 1e-4),
         c2=getattr(search, "c2", 0.9),
         strong=getattr(search, "strong", False),
         step_length=getattr(search, "step_length", 1.0),
-        tol=getattr(search, "slope_tol", getattr(search, "xtol", 0.0)),
+        tol=getattr(search, "slope_tol", getattr(search, "interval_tol", 0.0)),
         eta=getattr(search, "eta", 0.0),
         rho=getattr(search, "expansion", 5.0),
         theta=getattr(search, "theta", 0.5),

@@ -43,6 +43,7 @@ enum {
     OPTLAB_H = 8,      /* the Hessian, n*n numbers, symmetric */
     OPTLAB_BATCH = 16, /* modifier: only on the samples listed in `index` */
     OPTLAB_SOLVE = 32, /* a Newton step, from objectives that factorise H themselves */
+    OPTLAB_FINE = 64,  /* modifier of G: more accurate differences, from now on */
 };
 
 /* One evaluation. Vectors hold the objective's dtype, f is always double. Only what

@@ -20,6 +20,7 @@ cdef extern from "abi.h" nogil:
         OPTLAB_H
         OPTLAB_BATCH
         OPTLAB_SOLVE
+        OPTLAB_FINE
 
     ctypedef struct optlab_point:
         const void* x

@@ -21,6 +21,7 @@ from libc.string cimport memcmp, memcpy
 from optlab_c.abi cimport (
     OPTLAB_ABI_VERSION,
     OPTLAB_F,
+    OPTLAB_FINE,
     OPTLAB_FLOAT32,
     OPTLAB_G,
     OPTLAB_H,
@@ -487,6 +488,9 @@ cdef class PythonObjective:
             return 0
         if want & OPTLAB_F:
             point.f = as_value(self.call(self.fun, point.x))
+        if want & OPTLAB_FINE and self.mode == FORWARD:
+            self.mode = CENTRAL
+            self.step = best_step(EPSILON[self.c.dtype], CENTRAL)
         if want & OPTLAB_G:
             if self.mode == SEPARATE:
                 self.take_vector(self.call(self.jac, point.x), point.g, "jac")

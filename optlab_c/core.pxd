@@ -78,6 +78,7 @@ cdef extern from "descent.h" nogil:
         int maxcor
         int corrected
         int bounded
+        int boxed
         int beta
         int solved
         int preconditioned
@@ -85,6 +86,7 @@ cdef extern from "descent.h" nogil:
         int64_t maxinner
         double radius
         double radius_max
+        int refinable
         double hessian_error
         double first_step
         double norm

@@ -14,6 +14,7 @@ enum phase {
     ACCEPT_TOLD,
     PROBE_TOLD,
     PROBE_TAKEN,
+    REFINED,
     FINISHED
 };
 
@@ -406,6 +407,7 @@ static int accept(descent *m)
     st->current = to;
     direction_of(m)->update(m, from, to, st->slope[to]);
     st->snorm = sqrt(st->direction.ss);
+    st->again = 0;
     st->overflowed = st->escaping = st->doubted = 0;
     st->direction.curvature = 0.0;
     st->probe = 0;
@@ -475,6 +477,33 @@ static int far_away(const descent *m)
     return length > FAR * fmax(1.0, vec_norm(dtype, n, m->mem.x[st->current], 2.0));
 }
 
+/* Differences may have led astray: have better ones of the same point, and begin again. */
+static int refine(descent *m)
+{
+    descent_state *st = &m->st;
+    size_t bytes = vec_bytes(st->opt.dtype, st->opt.n);
+    st->refined = 1;
+    st->trial = free_slot(m);
+    memcpy(m->mem.x[st->trial], m->mem.x[st->current], bytes);
+    st->f[st->trial] = st->f[st->current];
+    st->phase = REFINED;
+    return OPTLAB_G | OPTLAB_FINE;
+}
+
+static int refined(descent *m)
+{
+    descent_state *st = &m->st;
+    direction_of(m)->reset(m);
+    if (!vec_all_finite(st->opt.dtype, st->opt.n, m->mem.g[st->trial]))
+        return direction_told(m); /* they are no better */
+    st->has_g[st->trial] = 1;
+    if (st->best == st->current)
+        st->best = st->trial;
+    st->current = st->trial;
+    st->again = 1;
+    return publish(m);
+}
+
 static int search_failed(descent *m)
 {
     descent_state *st = &m->st;
@@ -492,6 +521,8 @@ static int search_failed(descent *m)
     }
     if (st->escaping)
         return finish(m, OPTLAB_SADDLE);
+    if (st->opt.refinable && !st->refined)
+        return refine(m);
     if (s->excess > s->noise && s->excess <= NOISE_MAX * fabs(s->phi0)) {
         /* The slope accepted a trial that f refused by a hair: f is noisier than assumed. */
         s->opt.noise = 2.0 * s->excess / fabs(s->phi0);
@@ -525,6 +556,8 @@ static int start_probes(descent *m)
     int dtype = st->opt.dtype;
     int64_t n = st->opt.n;
     const void *g = m->mem.g[st->current], *x = m->mem.x[st->current];
+    if (st->opt.refinable && !st->refined)
+        return refine(m);
     double size = vec_norm(dtype, n, x, INFINITY);
     if (!(size > 0.0))
         size = 1.0;
@@ -684,6 +717,8 @@ int descent_advance(descent *m)
         return probe_told(m);
     case PROBE_TAKEN:
         return probe_taken(m);
+    case REFINED:
+        return refined(m);
     default:
         return DESCENT_DONE;
     }

@@ -66,7 +66,8 @@ typedef struct descent_options {
     int step_rule;
     int maxcor;        /* l-bfgs: pairs kept */
     int corrected;     /* l-bfgs: pairs corrected with function values */
-    int bounded;       /* there are bounds, `mem.lb` and `mem.ub` */
+    int bounded;       /* there are bounds, `mem.lb` and `mem.ub`, */
+    int boxed;         /* and all of them are finite */
     int beta;          /* cg: enum cg_beta */
     int solved;        /* newton: asks for a step, not for a Hessian */
     int preconditioned; /* newton-cg: by l-bfgs with `maxcor` pairs */
@@ -74,6 +75,7 @@ typedef struct descent_options {
     int64_t maxinner;  /* newton-cg: limit on products for a direction */
     double radius;     /* trust region: the first one; 0: as long as x is */
     double radius_max;
+    int refinable;     /* the gradient can be asked for more accurately, once */
     double hessian_error; /* relative to the norm of the Hessian */
     double first_step; /* alpha of the very first trial; 0: by the length of x */
     double norm;       /* order of the published gradient norm */
@@ -133,6 +135,8 @@ typedef struct descent_state {
     double dphi;   /* slope of the present direction at the current iterate */
     double ddphi;  /* its curvature, where the model that made it has one to judge by */
     int doubted;   /* the caller asks whether the current iterate is a minimum */
+    int refined;   /* that was done, */
+    int again;     /* and the present iterate is published once more */
     int escaping;  /* the present direction is one of negative curvature, from a saddle */
     search search;
     direction_state direction;

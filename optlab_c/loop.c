@@ -91,7 +91,8 @@ int loop_run(loop *run)
                 return OPTLAB_ABORTED;
         } else if (want == DESCENT_ITERATE) {
             /* The observer sees the last iterate, too. */
-            if (run->observe && (status = run->observe(run->observe_ctx, m)) != 0)
+            if (run->observe && !m->st.again &&
+                (status = run->observe(run->observe_ctx, m)) != 0)
                 return status;
             status = stop_at_iterate(&run->stop, m);
             if (may_be_minimum(status) && descent_doubt(m))

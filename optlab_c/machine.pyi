@@ -13,6 +13,7 @@ G: int
 HV: int
 H: int
 SOLVE: int
+FINE: int
 ITERATE: int
 DONE: int
 CURVATURE: int
@@ -50,6 +51,7 @@ class Settings:
         maxinner: int,
         radius: float,
         radius_max: float,
+        refinable: bool,
         hessian_error: float,
         noise: float,
         maxls: int,

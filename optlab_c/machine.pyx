@@ -19,6 +19,7 @@ from optlab_c.abi cimport (
     OPTLAB_ABI_VERSION,
     OPTLAB_ABORTED,
     OPTLAB_F,
+    OPTLAB_FINE,
     OPTLAB_FLOAT32,
     OPTLAB_FLOAT64,
     OPTLAB_G,
@@ -84,6 +85,7 @@ import numpy as np
 cnp.import_array()
 
 F, G, HV, H, SOLVE = OPTLAB_F, OPTLAB_G, OPTLAB_HV, OPTLAB_H, OPTLAB_SOLVE
+FINE = OPTLAB_FINE
 ITERATE, DONE, CURVATURE = DESCENT_ITERATE, DESCENT_DONE, DESCENT_CURVATURE
 DTYPES = (np.dtype(np.float64), np.dtype(np.float32))
 DIRECTIONS = {direction_rows[i].name.decode(): i for i in range(DIRECTION_KINDS)}
@@ -126,9 +128,10 @@ cdef class Settings:
         double xtol, int64_t maxiter, int64_t maxfun, double norm, double first_step,
         step_rule, int maxcor, bint corrected, bint bounded, beta, bint solved,
         bint preconditioned, bint trust, int64_t maxinner, double radius,
-        double radius_max, double hessian_error, double noise, int maxls,
-        bint values_first, double c1, double c2, bint strong, double step_length,
-        double tol, double eta, double rho, double theta, double gamma,
+        double radius_max, bint refinable, double hessian_error, double noise,
+        int maxls, bint values_first, double c1, double c2, bint strong,
+        double step_length, double tol, double eta, double rho, double theta,
+        double gamma,
     ):
         self.descent.dtype = DTYPES.index(np.dtype(dtype))
         self.descent.direction = DIRECTIONS[direction]
@@ -143,13 +146,14 @@ cdef class Settings:
         self.descent.maxinner = maxinner
         self.descent.radius = radius
         self.descent.radius_max = radius_max
+        self.descent.refinable = refinable
         self.descent.hessian_error = hessian_error
         self.descent.first_step = first_step
         self.descent.norm = norm
         self.descent.search = search_options(
             kind=SEARCHES[line_search], maxls=maxls, values_first=values_first, c1=c1,
-            c2=c2, noise=noise, strong=strong, step_length=step_length, tol=tol, eta=eta,
-            rho=rho, theta=theta, gamma=gamma,
+            c2=c2, noise=noise, strong=strong, step_length=step_length, tol=tol,
+            eta=eta, rho=rho, theta=theta, gamma=gamma,
         )
         self.stop = stop_tests(
             gtol=gtol, ftol=ftol, xrtol=xrtol, xtol=xtol, maxiter=maxiter, maxfun=maxfun
@@ -253,6 +257,7 @@ cdef class Machine:
         if bounds is not None:
             self.put("bounds", bounds[0], self.m.mem.lb)
             self.put("bounds", bounds[1], self.m.mem.ub)
+            self.m.st.opt.boxed = bool(np.isfinite(bounds).all())
 
     def __dealloc__(self):
         memory_give_back(self.memory)
@@ -320,7 +325,8 @@ cdef class Machine:
     def ask(self):
         """What is wanted (a mask of F, G, HV, H, SOLVE, or an event), and the point x.
 
-        HV wants the Hessian times `v`. SOLVE wants a Newton step.
+        HV wants the Hessian times `v`. SOLVE wants a Newton step. With G may come FINE,
+        where the gradient is made of differences: better ones are wanted from now on.
         """
         cdef int want = self.wanted
         if not want:
@@ -354,6 +360,7 @@ cdef class Machine:
         if told == 0 or told & ~self.wanted:
             raise ValueError("only what was asked for can be told")
         if g is not None:
+            self.wanted &= ~OPTLAB_FINE
             self.put("g", g, point.g)
             self.run_.counts.njev += 1
         if f is not None:

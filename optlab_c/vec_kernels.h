@@ -16,12 +16,14 @@ static double NAMED(max_abs)(int64_t n, const void *px)
 {
     const REAL *x = px;
     double largest = 0.0;
-#pragma omp simd reduction(max : largest)
+    int64_t nans = 0;
+#pragma omp simd reduction(max : largest) reduction(+ : nans)
     for (int64_t i = 0; i < n; i++) {
         double a = fabs((double)x[i]);
         largest = a > largest ? a : largest;
+        nans += a != a; /* which the comparison above passes over */
     }
-    return largest;
+    return nans ? NAN : largest;
 }
 
 /* The p-norm of x / scale, before the root. */
@@ -89,14 +91,14 @@ static int NAMED(step_within)(int64_t n, const void *px, double alpha, const voi
     REAL *restrict out = pout;
     const double near = 4.0 * (sizeof(REAL) == sizeof(float) ? FLT_EPSILON : DBL_EPSILON);
     int64_t moved = 0, bad = 0;
+#pragma omp simd reduction(+ : moved, bad)
     for (int64_t i = 0; i < n; i++) {
-        double to = x[i] + alpha * d[i];
+        double step = alpha * d[i], to = x[i] + step;
+        double close = near * (fabs((double)x[i]) + fabs(to));
         REAL xi = (REAL)to;
         /* Written so that NaN stays NaN, and an infinite bound is never near. */
-        if (d[i] < 0 && to - lb[i] <= near * (fabs((double)x[i]) + fabs(to)))
-            xi = lb[i];
-        if (d[i] > 0 && ub[i] - to <= near * (fabs((double)x[i]) + fabs(to)))
-            xi = ub[i];
+        xi = (step < 0) & (to - lb[i] <= close) ? lb[i] : xi;
+        xi = (step > 0) & (ub[i] - to <= close) ? ub[i] : xi;
         out[i] = xi;
         moved += xi != x[i];
         bad += xi - xi != 0;
@@ -104,16 +106,17 @@ static int NAMED(step_within)(int64_t n, const void *px, double alpha, const voi
     return bad ? -1 : moved > 0;
 }
 
+OPTLAB_CLONES
 static double NAMED(longest_step)(int64_t n, const void *px, const void *pd,
                                   const void *plb, const void *pub)
 {
     const REAL *x = px, *d = pd, *lb = plb, *ub = pub;
     double longest = INFINITY;
+#pragma omp simd reduction(min : longest)
     for (int64_t i = 0; i < n; i++) {
-        if (d[i] == 0)
-            continue;
-        double room = d[i] < 0 ? (double)lb[i] - x[i] : (double)ub[i] - x[i];
-        longest = fmin(longest, room / d[i]);
+        double bound = d[i] < 0 ? lb[i] : ub[i];
+        double step = d[i] != 0 ? (bound - x[i]) / d[i] : INFINITY;
+        longest = step < longest ? step : longest;
     }
     return longest;
 }

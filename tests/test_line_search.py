@@ -269,7 +269,7 @@ class TestBadInput:
             ({"old_fval": np.nan}, "old_fval"),
             ({"old_fval": [1.0, 2.0]}, "old_fval"),
             ({"old_old_fval": "a"}, "old_old_fval"),
-            ({"c1": 0.9, "c2": 0.1}, "c1 must be less than c2"),
+            ({"c1": 0.9, "c2": 0.1}, "'c1' and 'c2' must satisfy"),
             ({"c1": -1.0}, "c1"),
             ({"c2": np.nan}, "c2"),
             ({"c2": "a"}, "c2"),

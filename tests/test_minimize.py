@@ -11,8 +11,11 @@ from scipy import optimize
 
 import optlab
 from optlab import OptimizeResult, Status, minimize, problems
+from optlab.evaluate import Objective
 from optlab.methods import METHODS
 from optlab.minimize import BFGS_UP_TO
+from optlab.plan import plan_run
+from optlab_c.machine import DONE, FINE, ITERATE, F, G, Machine
 from tests.functions import SMOOTH, Counted, quadratic, rosenbrock, softmax_sum
 from tests.support import (
     DISTINCT,
@@ -546,3 +549,73 @@ class TestPackage:
         for option in options:
             assert option in text
         assert name in text
+
+
+class TestForwardDifferences:
+    """Where a search fails, forward differences turn to central ones."""
+
+    @staticmethod
+    def by_hand(fun, bias, reload=False, **options):
+        """Run with a gradient that is off by `bias` until a better one is asked for."""
+        plan = plan_run(
+            METHODS["bfgs"], Objective(fun.value, None), fun.x0.size, options
+        )
+        machine = Machine(plan.settings, fun.x0)
+        fine, at = 0, None
+        for _ in range(2000):
+            want, x = machine.ask()
+            if want == DONE or (want == ITERATE and machine.gnorm <= 1e-5):
+                break
+            if want == ITERATE:
+                at = machine.x
+                continue
+            if reload:
+                machine = Machine.load(machine.save())
+            if want & FINE:
+                fine += 1
+                assert want == G | FINE
+                assert same_bits(x, at)
+            f, g = fun(x)
+            g = g if fine else g + bias
+            machine.tell(f=f if want & F else None, g=g if want & G else None)
+        return machine, fine
+
+    @pytest.mark.parametrize("fun", [quadratic(), softmax_sum()], ids=repr)
+    def test_better_ones_are_asked_for_once_and_lead_on(self, fun):
+        machine, fine = self.by_hand(fun, 1e-2)
+        assert fine == 1
+        assert machine.gnorm <= 1e-5
+        assert same_bits(machine.g, fun.gradient(machine.x))
+        again, _ = self.by_hand(fun, 1e-2, reload=True)
+        assert same_bits(machine.x, again.x)
+
+    def test_not_where_steps_were_given(self):
+        machine, fine = self.by_hand(rosenbrock(), 1e-2, eps=1e-8)
+        assert fine == 0
+        assert machine.outcome != Status.CONVERGED
+
+    def test_no_iterate_is_shown_twice(self):
+        """f is rough on the scale of forward differences, smooth on that of central."""
+
+        def fun(x):
+            return float(np.cosh(x - 1).sum() + 1e-10 * np.sin(1e6 * x).sum())
+
+        seen = []
+        result = minimize(
+            fun, np.zeros(3), callback=lambda xk: seen.append(xk.tobytes())
+        )
+        assert len(set(seen)) == len(seen) == result.nit
+
+    @pytest.mark.parametrize("method", ["bfgs", "l-bfgs", "cg"])
+    def test_better_ones_that_are_nan_are_not_taken(self, method):
+        """And a gradient of NaN is never small."""
+        calls = []
+
+        def fun(x):
+            calls.append(x.copy())
+            return np.nan if len(calls) > 2 else [1.0, 0.5][len(calls) - 1]
+
+        result = minimize(fun, [1.0], method=method)
+        assert not result.success
+        assert np.isfinite(result.jac).all()
+        assert result.fun == 1.0

@@ -11,6 +11,7 @@ import optlab
 from optlab import minimize
 from optlab.methods import LINE_SEARCHES, METHODS, known_options
 from optlab.options import SCIPY_ONLY, Common
+from tests import functions
 
 X0 = [-1.2, 1.0]
 
@@ -356,7 +357,7 @@ class TestLineSearchConstants:
     def test_order_with_the_default_of_the_method(self, method, search):
         """c1 alone may be out of order, too: both are named."""
         refused(
-            "c1 must be less than c2",
+            "'c1' and 'c2' must satisfy",
             ValueError,
             method=method,
             options={"line_search": search, "c1": 0.95},
@@ -437,13 +438,23 @@ class TestShapes:
             told = str(error)
         assert "maxcor" in told or result.hess_inv.n_corrs == result.nit
 
-    @pytest.mark.parametrize("value", [-1, 2.5, "10", np.nan])
+    @pytest.mark.parametrize("value", [-1, "10", np.nan])
     def test_maxiter(self, value):
         refused("maxiter", options={"maxiter": value})
 
-    @pytest.mark.parametrize("value", [0, -1, 2.5, "10", np.nan])
+    @pytest.mark.parametrize("value", [0, -1, 0.5, "10", np.nan])
     def test_maxfun(self, value):
         refused("maxfun", options={"maxfun": value})
+
+    @pytest.mark.parametrize(
+        ("name", "count"), [("maxiter", "nit"), ("maxfun", "nfev")]
+    )
+    def test_a_limit_with_a_fraction_is_rounded_down(self, name, count):
+        """As in SciPy, where users write n / 2."""
+        rosenbrock = functions.rosenbrock()
+        result = minimize(rosenbrock, X0, jac=True, options={name: 2.5})
+        assert result[count] == 2
+        assert not result.success
 
     @pytest.mark.parametrize("name", ["maxiter", "maxfun"])
     @pytest.mark.parametrize(

@@ -146,7 +146,10 @@ static double correction(const descent *m, int from, int to, double dphi_to, dou
     double slopes = st->alpha * (st->dphi + dphi_to); /* (g + g+)'s */
     double sy = st->alpha * (dphi_to - st->dphi);
     double theta = 6.0 * (st->f[from] - st->f[to]) + 3.0 * slopes;
-    if (!st->opt.corrected || 6.0 * st->search.noise > 0.01 * sy || !(theta > -0.5 * sy))
+    /* A correction as large as s'y itself tells more of a gradient that is not f's, by a
+     * factor say, than of third derivatives. */
+    int fits = theta > -0.5 * sy && theta < sy;
+    if (!st->opt.corrected || 6.0 * st->search.noise > 0.01 * sy || !fits)
         return 0.0;
     return theta / ss;
 }

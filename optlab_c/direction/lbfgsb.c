@@ -12,8 +12,8 @@
  *       Z_ij = (s_i'y_j)_A for i > j, -(s_i'y_j)_F else;
  *       then projected onto the box if that goes down, else shortened (Morales & Nocedal
  *       2011).
- * Where A is empty, step 2 ends at x - H g, from lbfgs.c; and where that lies in the box it
- * is the model's minimiser there, without either step.
+ * Where A is empty, step 2 ends at x - H g, from lbfgs.c; away from all bounds that is known
+ * beforehand, and nothing else is done.
  *
  * The sums of products over A and F are kept from step to step: a variable that changes
  * sides brings O(m^2) work, a new pair one pass over the pairs, when it is first needed.
@@ -378,6 +378,21 @@ static void describe_pairs(descent *m)
     dir->described = dir->count;
 }
 
+/* Whether d = -H g is what both steps would lead to: it is feasible, and the path meets no
+ * bound before the Cauchy point, which lies at t = g'g / g'Bg <= g'Hg / g'g. */
+static int keeps_off_bounds(descent *m)
+{
+    const descent_state *st = &m->st;
+    int dtype = st->opt.dtype;
+    int64_t n = st->opt.n;
+    const void *x = m->mem.x[st->current], *g = m->mem.g[st->current];
+    if (vec_longest_step(dtype, n, x, m->mem.d, m->mem.lb, m->mem.ub) < 1.0)
+        return 0;
+    vec_scale(dtype, n, -1.0, g, m->mem.r);
+    double first = vec_longest_step(dtype, n, x, m->mem.r, m->mem.lb, m->mem.ub);
+    return first * vec_dot(dtype, n, g, g) > -st->dphi;
+}
+
 int lbfgsb_advance(descent *m)
 {
     descent_state *st = &m->st;
@@ -388,7 +403,7 @@ int lbfgsb_advance(descent *m)
     if (dir->pairs == 0)
         return steepest_advance(m);
     lbfgs_advance(m);
-    if (vec_longest_step(dtype, n, x, m->mem.d, m->mem.lb, m->mem.ub) >= 1.0)
+    if (keeps_off_bounds(m))
         return 0;
     describe_pairs(m);
     small_systems k = small_of(m);

@@ -2,24 +2,27 @@
 
 /* The projected path x - t g: its breakpoints (infinite where a variable is never
  * stopped), d as far as they are not zero, and where they are: `at` = 1. Returns d'd. */
+OPTLAB_CLONES
 static double NAMED(path)(int64_t n, const void *px, const void *pg, const void *plb,
                           const void *pub, double *breaks, void *pd, void *pat,
                           double *first)
 {
     const REAL *x = px, *g = pg, *lb = plb, *ub = pub;
-    REAL *d = pd, *at = pat;
-    double dd = 0.0;
-    *first = INFINITY;
+    REAL *restrict d = pd, *restrict at = pat;
+    double dd = 0.0, least = INFINITY;
+#pragma omp simd reduction(+ : dd) reduction(min : least)
     for (int64_t i = 0; i < n; i++) {
-        double bound = g[i] > 0 ? lb[i] : ub[i], gi = g[i];
-        int fixed = gi == 0.0 ? x[i] <= lb[i] || x[i] >= ub[i] : x[i] == bound;
-        breaks[i] = fixed ? 0.0 : gi == 0.0 ? INFINITY : ((double)x[i] - bound) / gi;
-        at[i] = fixed;
-        d[i] = fixed ? 0 : -g[i];
+        double bound = g[i] > 0 ? lb[i] : ub[i];
+        /* Where g is zero, a variable at any bound is taken as held by it. */
+        int held = (x[i] == bound) | ((g[i] == 0) & (x[i] == lb[i]));
+        double t = g[i] != 0 ? ((double)x[i] - bound) / g[i] : INFINITY;
+        breaks[i] = held ? 0.0 : t;
+        at[i] = held ? 1 : 0;
+        d[i] = held ? 0 : -g[i];
         dd += (double)d[i] * d[i];
-        if (!fixed && breaks[i] < *first)
-            *first = breaks[i];
+        least = !held & (t < least) ? t : least;
     }
+    *first = least;
     return dd;
 }
 
@@ -123,43 +126,52 @@ static void NAMED(add_products)(int64_t n, int64_t ld, int64_t rows, int64_t max
 }
 
 /* r = -(g + theta z) on the free variables, else 0. */
+OPTLAB_CLONES
 static void NAMED(reduced_gradient)(int64_t n, const void *pg, const void *pz, double theta,
                                     const void *pat, void *pr)
 {
     const REAL *g = pg, *z = pz, *at = pat;
-    REAL *r = pr;
+    REAL *restrict r = pr;
+#pragma omp simd
     for (int64_t i = 0; i < n; i++)
         r[i] = at[i] != 0 ? 0 : (REAL)-(g[i] + theta * z[i]);
 }
 
+OPTLAB_CLONES
 static void NAMED(keep_free)(int64_t n, const void *pat, void *pr)
 {
     const REAL *at = pat;
-    REAL *r = pr;
+    REAL *restrict r = pr;
+#pragma omp simd
     for (int64_t i = 0; i < n; i++)
         r[i] = at[i] != 0 ? 0 : r[i];
 }
 
 /* From the Cauchy step z and the subspace step r to a feasible one, in z: the projection
  * of z + r where it goes down, else as far along r as the box allows. */
+OPTLAB_CLONES
 static void NAMED(feasible)(int64_t n, const void *px, const void *pg, const void *plb,
                             const void *pub, const void *pr, void *pz)
 {
     const REAL *x = px, *g = pg, *lb = plb, *ub = pub, *r = pr;
-    REAL *z = pz;
+    REAL *restrict z = pz;
     double slope = 0.0, alpha = 1.0;
+#pragma omp simd reduction(+ : slope) reduction(min : alpha)
     for (int64_t i = 0; i < n; i++) {
-        double step = (double)z[i] + r[i];
+        double step = (double)z[i] + r[i], to = step;
         double low = (double)lb[i] - x[i], high = (double)ub[i] - x[i];
-        double to = fmin(fmax(step, low), high);
-        if (to != step && r[i] != 0)
-            alpha = fmin(alpha, fmax(0.0, (to - z[i]) / r[i]));
+        to = to < low ? low : to;
+        to = to > high ? high : to;
+        double share = to != step ? (to - z[i]) / r[i] : 1.0;
+        alpha = share < alpha ? share : alpha; /* NaN, where r = 0, is not less */
         slope += to * g[i];
     }
-    int project = slope < 0.0 || alpha == 1.0;
+    alpha = slope < 0.0 ? 1.0 : alpha > 0.0 ? alpha : 0.0;
+#pragma omp simd
     for (int64_t i = 0; i < n; i++) {
-        double step = z[i] + (project ? 1.0 : alpha) * r[i];
+        double step = z[i] + alpha * r[i];
         double low = (double)lb[i] - x[i], high = (double)ub[i] - x[i];
-        z[i] = (REAL)fmin(fmax(step, low), high);
+        step = step < low ? low : step;
+        z[i] = (REAL)(step > high ? high : step);
     }
 }

@@ -28,6 +28,7 @@ enum { BEGIN, PRODUCT };
 
 /* Of the ratio of decrease to promise (Nocedal & Wright 2006, algorithm 4.1) */
 static const double POOR = 0.25, GOOD = 0.75;
+static const double CUT = 0.5; /* a step that the search leaves at least so much of holds */
 
 static const double FORCING = 0.5, FORCING_MAX = 0.5, FORCING_MIN = 1e-8;
 static const double GAMMA = 0.9, POWER = 1.618033988749895;
@@ -246,13 +247,13 @@ static void update_radius(descent *m, int from, int to)
 {
     descent_state *st = &m->st;
     direction_state *dir = &st->direction;
-    double length = sqrt(dir->dd);
-    double promised = -(st->dphi + 0.5 * dir->pHp);
+    double length = sqrt(dir->dd), alpha = st->alpha;
+    double promised = -alpha * (st->dphi + 0.5 * alpha * dir->pHp);
     double fell = st->f[from] - st->f[to];
     if (fabs(fell) <= st->search.noise) /* f cannot tell */
         return;
-    if (st->alpha != 1.0) /* the search has found how far the model holds */
-        dir->radius = st->alpha * length;
+    if (alpha > 1.0 || alpha < CUT) /* the search has found how far the model holds */
+        dir->radius = alpha * length;
     else if (fell < POOR * promised)
         dir->radius = POOR * length;
     else if (fell > GOOD * promised && dir->at_boundary)

@@ -48,8 +48,12 @@ static double feasible_length(const descent *m)
         return rule_step(m);
     if (st->k == 0 && st->opt.first_step > 0.0)
         return st->opt.first_step;
-    return length_of_step(m) /
-           vec_norm(st->opt.dtype, st->opt.n, m->mem.g[st->current], 2.0);
+    double norm = vec_norm(st->opt.dtype, st->opt.n, m->mem.g[st->current], 2.0);
+    double t = length_of_step(m) / norm;
+    /* Where every variable is bounded on both sides, the box limits the step, and L-BFGS-B
+     * may try -g itself. */
+    int try_gradient = st->opt.direction == DIRECTION_LBFGSB && st->opt.boxed && st->k == 0;
+    return try_gradient ? fmax(1.0, t) : t;
 }
 
 int steepest_advance(descent *m)

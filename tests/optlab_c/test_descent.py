@@ -218,13 +218,14 @@ BOXES = {
         np.where(np.arange(x0.size) % 3, x0 + 0.2, x0),
     ),
 }
-WITHIN = (*SMOOTH, quadratic(30, 1e3), rosenbrock(12))
 
 
 class TestBoundedTwins:
     """L-BFGS-B; its directions alone are in test_lbfgsb.py."""
 
-    @pytest.mark.parametrize("fun", WITHIN, ids=repr)
+    FUNCTIONS = (*SMOOTH, quadratic(30, 1e3), rosenbrock(12))
+
+    @pytest.mark.parametrize("fun", FUNCTIONS, ids=repr)
     @pytest.mark.parametrize("box", BOXES)
     @pytest.mark.parametrize(("maxcor", "corrected"), [(2, True), (10, False)])
     def test_iterates(self, fun, box, maxcor, corrected):

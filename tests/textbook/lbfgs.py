@@ -34,7 +34,7 @@ def lbfgs(fun, x0, search, iterations, maxcor=10, corrected=True):
         f_new, g_new = fun(x_new)
         s, y = x_new - x, g_new - g
         theta = 6 * (f - f_new) + 3 * (g + g_new) @ s  # Zhang, Deng & Chen 1999
-        if corrected and theta > -0.5 * (s @ y) and s @ y > 0:
+        if corrected and -0.5 * (s @ y) < theta < s @ y:
             y = y + theta / (s @ s) * s
         x, f, g = x_new, f_new, g_new
         iterates.append(x)

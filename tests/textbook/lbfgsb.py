@@ -42,9 +42,6 @@ def cauchy_step(B, x, g, lower, upper):
 
 def direction(B, x, g, lower, upper):
     """The step to the minimiser of the model over what is free at the Cauchy point."""
-    newton = -np.linalg.solve(B, g)
-    if longest_step(x, newton, lower, upper) >= 1:
-        return newton
     z, active = cauchy_step(B, x, g, lower, upper)
     free = ~active
     r = np.zeros_like(x)
@@ -61,12 +58,14 @@ def lbfgsb(fun, x0, search, iterations, bounds, maxcor=10, corrected=True):
     x = np.array(x0, dtype=float)
     f, g = fun(x)
     iterates, pairs = [x], []
-    length = max(1, np.abs(x).max())
+    t = max(1, np.abs(x).max()) / np.linalg.norm(g)
+    if np.isfinite(bounds).all():
+        t = max(1, t)
     for _ in range(iterations):
         if pairs:
             d = direction(hessian(pairs), x, g, lower, upper)
         else:
-            d = np.clip(x - length / np.linalg.norm(g) * g, lower, upper) - x
+            d = np.clip(x - t * g, lower, upper) - x
 
         def phi(alpha, x=x, d=d):
             value, gradient = fun(np.clip(x + alpha * d, lower, upper))
@@ -77,9 +76,9 @@ def lbfgsb(fun, x0, search, iterations, bounds, maxcor=10, corrected=True):
         x_new = np.clip(x + alpha * d, lower, upper)
         f_new, g_new = fun(x_new)
         s, y = x_new - x, g_new - g
-        length = np.linalg.norm(s) * (1 if s @ y > 0 else 10)
+        t = np.linalg.norm(s) / np.linalg.norm(g_new) * (1 if s @ y > 0 else 10)
         theta = 6 * (f - f_new) + 3 * (g + g_new) @ s  # Zhang, Deng & Chen 1999
-        if corrected and theta > -0.5 * (s @ y) and s @ y > 0:
+        if corrected and -0.5 * (s @ y) < theta < s @ y:
             y = y + theta / (s @ s) * s
         x, f, g = x_new, f_new, g_new
         iterates.append(x)

@@ -77,10 +77,10 @@ def trust_ncg(fun, x0, search, iterations, maxinner=20, radius=None):
             return value, gradient @ d
 
         alpha = search(phi, f, g @ d, 1.0, ddphi0=d @ H @ d)
-        promised = -(g @ d + d @ H @ d / 2)
+        promised = -alpha * (g @ d + alpha * (d @ H @ d) / 2)
         x = x + alpha * d
         f_before, before, (f, g) = f, np.linalg.norm(g), fun(x)
-        if alpha != 1:
+        if alpha > 1 or alpha < 0.5:
             radius = alpha * np.linalg.norm(d)
         elif f_before - f < 0.25 * promised:  # Nocedal & Wright, algorithm 4.1
             radius = 0.25 * np.linalg.norm(d)
