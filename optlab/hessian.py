@@ -49,7 +49,7 @@ class Hessian:
         ------
         TypeError, ValueError
             Naming hess, where it has another shape, no real numbers, or no symmetry; and
-            where the very first one is not finite. Later ones may be, at a trial point.
+            where the very first one is NaN.
         """
         answer = self.hess(x, *args)
         whole = sparse.issparse(answer) or isinstance(answer, LinearOperator)
@@ -86,9 +86,9 @@ class Hessian:
         """H, its rounding errors made symmetric; an error where it is no Hessian."""
         largest, difference = abs(H).max(), abs(H - H.T).max()
         if not np.isfinite(largest):
-            if self.first:
-                raise ValueError("hess must be finite at x0")
-            return H
+            if self.first and np.isnan(largest):
+                raise ValueError("hess must not be NaN at x0")
+            return H  # an overflow, say: the gradient is still good
         self.first = False
         # Users make Hessians of differences, too, which are asymmetric by some 1e-8 to
         # 1e-5 of the largest element; a mistake in a formula by far more.

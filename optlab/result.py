@@ -196,6 +196,11 @@ class InverseHessian(LinearOperator):  # type: ignore[misc]
         """
         return self._rows(1)
 
+    @property
+    def rho(self) -> np.ndarray:
+        """1 / sᵀy of each pair, oldest first, shape (n_corrs,)."""
+        return np.asarray(1 / np.einsum("ij,ij->i", self.sk, self.yk))
+
     def _rows(self, which: int) -> np.ndarray:
         ages = range(self.n_corrs - 1, -1, -1)
         rows = [self._machine.pair(age)[which] for age in ages]

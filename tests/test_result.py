@@ -161,6 +161,7 @@ class TestInverseHessian:
         assert H.shape == (6, 6)
         assert H.dtype == np.float64
         assert H.n_corrs == scipys.n_corrs == 5
+        np.testing.assert_allclose(H.rho, scipys.rho)
 
     @pytest.mark.parametrize("n", [1, 2, 6, 50])
     def test_products(self, n):
