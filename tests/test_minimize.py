@@ -20,7 +20,6 @@ from tests.functions import SMOOTH, Counted, quadratic, rosenbrock, softmax_sum
 from tests.support import (
     DISTINCT,
     FIRST_ORDER,
-    SECOND_ORDER,
     WITH_SEARCHES,
     same_bits,
 )
