@@ -270,7 +270,9 @@ class TestWrongGradients:
         )
         assert result.status not in (Status.UNBOUNDED, Status.ROUNDING)
         given = np.abs(WRONG[wrong](fun.gradient(result.x))).max()
-        assert result.success == (given <= 1e-5)
+        # A Hessian of differences of a wrong gradient may show a saddle that is none.
+        saddle = result.status is Status.SADDLE
+        assert result.success == (given <= 1e-5 and not saddle)
         assert result.fun <= fun.value(fun.x0)
         if result.status is Status.WRONG_GRADIENT:
             assert "check_gradient" in result.message

@@ -20,7 +20,6 @@ from tests.functions import SMOOTH, Counted, quadratic, rosenbrock, softmax_sum
 from tests.support import (
     DISTINCT,
     FIRST_ORDER,
-    SECOND_ORDER,
     WITH_SEARCHES,
     same_bits,
 )
@@ -370,8 +369,9 @@ class TestStops:
         assert result.success
         assert result.nit == 0
         # Whether it is a minimum is judged by a Hessian, here by its differences.
-        looks = 2 if method in SECOND_ORDER else 0
-        assert result.nfev == result.njev == 1 + looks
+        looks = {"newton": (2,), "newton-cg": (2, 3), "trust-ncg": (2, 3)}
+        assert result.nfev == result.njev
+        assert result.nfev - 1 in looks.get(method, (0,))
 
 
 class TestCallback:

@@ -283,6 +283,22 @@ class TestPromise5:
         )
         assert late < 0.5
 
+    @pytest.mark.parametrize("method", [*SECOND_ORDER, "l-bfgs-b"])
+    def test_an_interrupt_of_every_kind_of_question(self, method):
+        """Products, Hessians and steps within bounds are polled for signals, too."""
+        n = 30 if method == "newton" else 2000
+        problem = problems.get("extended_rosenbrock", n=n)
+        options = {
+            "line_search": "fixed", "step_length": 1e-12, "gtol": 0, "maxiter": 10**7
+        }  # fmt: skip
+        bounds = None if method in SECOND_ORDER else [(-2, 2)] * n
+        late = self.interrupted(
+            lambda: minimize(
+                problem, problem.x0, method=method, bounds=bounds, options=options
+            )
+        )
+        assert late < 0.5
+
     def test_an_interrupt_while_compiled_callables_run(self):
         """Not a line of Python runs in between."""
         problem = problems.get("extended_rosenbrock", n=2000)

@@ -112,6 +112,26 @@ class TestSaddles:
         assert result.success, result.message
 
     @every_method
+    @pytest.mark.parametrize("form", ["hess", "hessp"])
+    @pytest.mark.parametrize("seed", range(10))
+    def test_beside_curvatures_that_are_larger_by_far(self, method, form, seed):
+        """Where conjugate directions do not last for n products."""
+        rng = np.random.default_rng(seed)
+        basis = np.linalg.qr(rng.normal(size=(10, 10)))[0]
+        Q = (basis * np.r_[-0.5, np.geomspace(1, 1e4, 9)]) @ basis.T
+        Q = (Q + Q.T) / 2
+        fun = Function(
+            "narrow",
+            lambda x: float(x @ Q @ x / 2 + (x**4).sum() / 4),
+            lambda x: Q @ x + x**3,
+            np.zeros(10),
+            lambda x: Q + np.diag(3 * x**2),
+        )
+        result = minimize(fun, fun.x0, jac=True, method=method, **SOURCES[form](fun))
+        assert result.success
+        assert result.fun < -1e-2
+
+    @every_method
     @pytest.mark.parametrize("offset", [0.0, 1e4])
     def test_on_the_ridge_that_leads_to_one(self, method, offset):
         """Newton's steps converge to the saddle of x^2 - y^2 + y^4/2."""

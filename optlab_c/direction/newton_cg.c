@@ -32,8 +32,10 @@ static const double CUT = 0.5; /* a step that the search leaves at least so much
 
 static const double FORCING = 0.5, FORCING_MAX = 0.5, FORCING_MIN = 1e-8;
 static const double GAMMA = 0.9, POWER = 1.618033988749895;
-enum { LOOKS = 50 };              /* products to look at an iterate with */
-static const double SOLVED = 1e-6; /* and the residual at which no more is to be seen */
+/* Products to look at an iterate with, which may be more than n since rounding errors
+ * spoil conjugacy, and the residual at which no more is to be seen. */
+enum { LOOKS = 50 };
+static const double SOLVED = 1e-6;
 
 void newton_cg_bind(descent *m, arena *a)
 {
@@ -232,12 +234,12 @@ int newton_cg_look(descent *m)
 {
     descent_state *st = &m->st;
     direction_state *dir = &st->direction;
-    int64_t n = st->opt.n, most = n < LOOKS ? n : LOOKS;
+    int64_t n = st->opt.n;
     if (dir->stage == BEGIN) {
         vec_scatter(st->opt.dtype, n, m->mem.r);
         return begin(m);
     }
-    int want = conjugate_step(m, SOLVED * dir->r0, most, 1);
+    int want = conjugate_step(m, SOLVED * dir->r0, LOOKS, 1);
     if (!want)
         dir->stage = BEGIN;
     return want;
