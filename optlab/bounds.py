@@ -48,7 +48,8 @@ def as_bounds(bounds: Any, n: int) -> Sides | None:
         if np.isnan(lower[i]) or np.isnan(upper[i]):
             raise ValueError("bounds must not be NaN")
         raise ValueError(
-            f"bounds[{i}] leave no number: from {lower[i]:g} to {upper[i]:g}"
+            f"bounds[{i}] hold no number: the lower one is {lower[i]:g}, the upper one "
+            f"{upper[i]:g}"
         )
     return lower, upper
 
@@ -85,6 +86,8 @@ def _side(side: Any, n: int) -> np.ndarray:
 def in_precision(sides: Sides, dtype: np.dtype) -> Sides:
     """The bounds rounded inwards, so that what keeps to them keeps to the user's.
 
+    A component that is fixed has the nearest number of `dtype`.
+
     Raises
     ------
     ValueError
@@ -93,10 +96,13 @@ def in_precision(sides: Sides, dtype: np.dtype) -> Sides:
     if dtype == np.float64:
         return sides
     lower, upper = sides
+    fixed = lower == upper
     with np.errstate(over="ignore"):
         low, high = lower.astype(dtype), upper.astype(dtype)
-        low = np.where(low < lower, np.nextafter(low, dtype.type(np.inf)), low)
-        high = np.where(high > upper, np.nextafter(high, dtype.type(-np.inf)), high)
+        inwards = np.nextafter(low, dtype.type(np.inf))
+        low = np.where((low < lower) & ~fixed, inwards, low)
+        inwards = np.nextafter(high, dtype.type(-np.inf))
+        high = np.where((high > upper) & ~fixed, inwards, high)
     empty = (low > high) | (low == np.inf) | (high == -np.inf)
     if empty.any():
         i = int(np.argmax(empty))

@@ -135,8 +135,10 @@ class Dense:
             if _clearly_positive(L.diagonal() ** 2, H.diagonal()):
                 return -linalg.cho_solve((L, lower), g, check_finite=False), 0.0, None
         values, vectors = linalg.eigh(H, check_finite=False)
-        largest = np.abs(values).max() or 1.0
-        size = np.maximum(np.abs(values), np.sqrt(EPS) * largest)
+        largest = np.abs(values).max()
+        if largest == 0:
+            return -g, 0.0, None  # M = I
+        size = np.maximum(np.abs(values), g.size * EPS * largest)
         step = -vectors @ ((vectors.T @ g) / size)
         if values[0] >= -g.size * EPS * largest:
             return step, 0.0, None
@@ -169,16 +171,20 @@ class Sparse:
         ----------
         Nocedal & Wright, *Numerical Optimization*, 2nd ed., 2006, section 3.4.
         """
-        largest = abs(self.H).max()
-        if g.size <= SMALL or not np.isfinite(largest) or largest == 0:
+        if g.size <= SMALL:
             return Dense(self.dense()).newton(g)
+        largest = abs(self.H).max()
+        if not np.isfinite(largest):  # there is no step
+            return np.full(g.size, np.nan), 0.0, None
+        if largest == 0:
+            return -g, 0.0, None  # M = I
         H = self.H / largest
         factor, tau = _definite_factor(H, 0.0), 0.0
         if factor is not None:
             return factor.solve(-g / largest), 0.0, None
         tau = max(1e-3, -2 * H.diagonal().min())
         while (factor := _definite_factor(H, tau)) is None:
-            tau *= 4
+            tau *= 4  # at the latest where H + tau I is dominated by its diagonal
         u = _lowest(H, tau, factor)
         curvature = float(u @ (H @ u))
         better = max(-2 * curvature, np.sqrt(EPS))
@@ -197,8 +203,19 @@ class Operator:
         self.H = H
 
     def product(self, v: np.ndarray) -> np.ndarray:
-        """H v."""
-        return np.asarray(self.H @ v)
+        """H v.
+
+        Raises
+        ------
+        ValueError
+            Naming hess, where the operator's product has another shape.
+        """
+        Hv = np.asarray(self.H._matvec(v))  # what a user's operator defines, unreshaped
+        if Hv.size != v.size:
+            raise ValueError(
+                f"hess must have products of shape {v.shape}, got {Hv.shape}"
+            )
+        return Hv.reshape(v.shape)
 
     def dense(self) -> np.ndarray:
         """H by n products, symmetric."""

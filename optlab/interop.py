@@ -10,6 +10,9 @@ from optlab.methods import find_method
 from optlab.minimize import minimize
 from optlab.result import OptimizeResult
 
+# SciPy's L-BFGS-B has this on by default.
+SCIPY_FTOL = 1e7 * float(np.finfo(float).eps)
+
 
 @dataclass(frozen=True, repr=False)
 class Solver:
@@ -85,7 +88,7 @@ class SklearnOptimizer(Solver):
             method=self.method,
             jac=True,
             bounds=bounds,
-            options=self.options,
+            options={"ftol": SCIPY_FTOL} | self.options,
         )
         return result.x, result.fun
 
@@ -133,7 +136,8 @@ def sklearn_optimizer(method: str = "l-bfgs-b", **options: Any) -> SklearnOptimi
     method : str, default "l-bfgs-b"
         A method of `optlab.minimize` that takes bounds.
     **options
-        Its options.
+        Its options. ``ftol`` is SciPy's by default, 1e7 times the machine's epsilon, as
+        scikit-learn has it: likelihoods may be flat for a long way.
 
     Returns
     -------

@@ -60,6 +60,11 @@ class Method:
         return self.bounded is not None
 
     @property
+    def dense(self) -> bool:
+        """Whether it keeps a whole matrix, that is, all pairs."""
+        return self.inverse == "dense"
+
+    @property
     def second_order(self) -> bool:
         """Whether it uses second derivatives."""
         return self.second is not None

@@ -8,7 +8,7 @@ import numpy as np
 
 from optlab.bounds import Sides, as_bounds, clip_start, in_precision
 from optlab.evaluate import DIFFERENCES, Objective, as_args, in_dtype, start_point
-from optlab.hessian import Sparse
+from optlab.hessian import Operator, Sparse
 from optlab.methods import METHODS, Method, find_method
 from optlab.observe import Observer
 from optlab.options import not_negative, stack_level
@@ -127,7 +127,7 @@ def minimize(
         array_like of shape (n, n), symmetric positive definite. For "l-bfgs" and
         "l-bfgs-b": ``maxcor``, the number of pairs, by default as many as memory traffic
         allows (from 10 for large n to 60, at
-        most 5 n; with bounds 10); ``corrected``,
+        most 5 n; with bounds 20); ``corrected``,
         default True. For "newton-cg": ``xtol``, which stops where
         ``norm(x_{k+1} - x_k, 1) <= n * xtol`` and, given without `gtol`, takes the place
         of that test; ``maxinner``, the limit on products an iteration;
@@ -191,18 +191,33 @@ def minimize(
         runnable = objective.bind(
             args, plan, second=row.second_order, bounds=box, map=parallel_map
         )
-        if row.second_order and objective.second == "hess":
+        if row.second_order and objective.second in ("hess", "hessp"):
             # Before any work: is it one, and of what kind?
-            solved = isinstance(runnable.first_hessian(x0), Sparse)
-            if solved and row.second == "hess":
-                plan = plan_run(row, objective, x0.size, options, solved=True)
+            kind = _first_look(runnable, objective, x0)
+            if kind is Sparse and row.second == "hess":
+                plan = plan_run(
+                    row, objective, x0.size, options, solved=True, tell=False
+                )
         machine = Machine(plan.settings, x0, box)
         if plan.hess_inv0 is not None:
             machine.give_inverse(plan.hess_inv0)
         observer = Observer.of(callback, plan.common)
         status = _STATUS[machine.run(runnable, observer)]
-    error = runnable.gradient_error if plan.differences else 0.0
+        error = runnable.gradient_error if plan.differences else 0.0
+        if status is Status.CONVERGED and error > plan.common.gtol and machine.refine():
+            status = _STATUS[machine.run(runnable, observer)]
+            error = runnable.gradient_error
     return _wrap(machine, plan, status, error, observer)
+
+
+def _first_look(runnable: Any, objective: Objective, x0: np.ndarray) -> type | None:
+    """The kind of matrix that `hess` gives; errors name `hess` or `hessp`."""
+    kind = None
+    if objective.second == "hess":
+        kind = type(runnable.first_hessian(x0))
+    if kind is None or kind is Operator:
+        runnable.first_product(x0)
+    return kind
 
 
 def _choose(method: str | None, n: int, bounds: Any) -> Method:

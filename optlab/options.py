@@ -24,6 +24,8 @@ INT_MAX = 2**31 - 1
 
 def real(name: str, value: Any) -> float:
     """A real number that is not NaN; a TypeError or ValueError naming it otherwise."""
+    if isinstance(value, np.ndarray) and value.ndim == 0:
+        value = value[()]
     if isinstance(value, (bool, np.bool_)) or not isinstance(value, numbers.Real):
         raise TypeError(f"{name} must be a real number, got {value!r}")
     try:
@@ -105,7 +107,9 @@ def limit(least: int) -> Check:
 
 
 def flag(name: str, value: Any) -> bool:
-    """True or False."""
+    """True or False; None, which SciPy has for some, is False."""
+    if value is None:
+        return False
     if not isinstance(value, (bool, np.bool_, int)):
         raise TypeError(f"{name} must be True or False, got {value!r}")
     return bool(value)

@@ -74,10 +74,12 @@ def plan_run(
     *,
     bounded: bool = False,
     solved: bool = False,
+    tell: bool = True,
 ) -> Plan:
     """The plan for these options; errors name the option.
 
-    `bounded`: there are bounds; `solved`: the objective factorises its own Hessian.
+    `bounded`: there are bounds; `solved`: the objective factorises its own Hessian;
+    `tell`: warn of options that are ignored.
     """
     given = as_options(given)
     kind = Kind(
@@ -91,11 +93,14 @@ def plan_run(
     items = tuple(given.items())
     types = tuple(map(type, given.values()))
     plan = None
-    with suppress(TypeError):  # an option that cannot be hashed: an array, or a mistake
-        plan = _cached(row, n, kind, items, types)
+    # An option that cannot be hashed is an array, or a mistake; and what evaluates
+    # differences must not be kept alive.
+    with suppress(TypeError):
+        if "workers" not in given:
+            plan = _cached(row, n, kind, items, types)
     if plan is None:
         plan = _plan(row, n, kind, dict(items))
-    for name in plan.ignored:
+    for name in plan.ignored if tell else ():
         warn(
             f"option {name!r} has no meaning for method {row.name!r} and is ignored",
             OptimizeWarning,
@@ -120,8 +125,17 @@ def default_maxcor(n: int, bounded: bool = False) -> int:
 
     With bounds, systems of their number are factorised at every step.
     """
-    enough = min(10 if bounded else 60, 5 * n)  # measured: more help no further
+    enough = min(20 if bounded else 60, 5 * n)  # measured: more help no further
     return min(enough, max(10, 20_000 // n))
+
+
+def _defaults(row: Method, given: Mapping[str, Any]) -> dict[str, Any]:
+    """The method's own, unless the user's c1 leaves no room below its c2."""
+    defaults = dict(row.defaults)
+    with suppress(TypeError, ValueError):  # c1 is no number: that will be told
+        if not given.get("c1", 0) < defaults.get("c2", 1):
+            defaults.pop("c2", None)
+    return defaults
 
 
 def _hessian_error(second: str | None, eps: float) -> float:
@@ -136,7 +150,7 @@ def _plan(row: Method, n: int, kind: Kind, given: dict[str, Any]) -> Plan:
     wanted, bounded = kind.dtype, kind.bounded
     search_row = find_line_search(given.pop("line_search", row.line_search))
     if search_row.name == row.line_search:
-        given = {**row.defaults, **given}
+        given = {**_defaults(row, given), **given}
     groups: tuple[type[Group], ...] = (Common, search_row.options, *row.options)
     (common, search, *own), ignored = split(given, groups, known_options())
     assert isinstance(common, Common)
@@ -150,6 +164,11 @@ def _plan(row: Method, n: int, kind: Kind, given: dict[str, Any]) -> Plan:
             raise ValueError(f"{name} must have 1 or {n} components, got {steps.size}")
     if hess_inv0 is not None and hess_inv0.shape != (n, n):
         raise ValueError(f"hess_inv0 must have shape {(n, n)}, got {hess_inv0.shape}")
+    c1 = getattr(search, "c1", 1e-4)
+    if trust and "c1" not in given:
+        c1, c2 = values["eta"], getattr(search, "c2", 1.0)
+        if not c1 < c2:
+            raise ValueError(f"eta must be less than c2, got {c1} and {c2}")
     if hess_inv0 is not None and bounded:
         raise ValueError("hess_inv0 is not handled together with bounds")
     if wanted is not None and common.dtype not in (None, wanted.name):
@@ -169,7 +188,7 @@ def _plan(row: Method, n: int, kind: Kind, given: dict[str, Any]) -> Plan:
         norm=common.norm,
         first_step=common.first_step or 0.0,
         step_rule=values.get("step", "unit"),
-        maxcor=values.get("maxcor") or default_maxcor(n, bounded),
+        maxcor=values.get("maxcor") or default_maxcor(n, bounded and not row.dense),
         corrected=values.get("corrected", bounded),
         bounded=bounded,
         beta=values.get("beta", "hager-zhang"),
@@ -186,9 +205,7 @@ def _plan(row: Method, n: int, kind: Kind, given: dict[str, Any]) -> Plan:
         noise=NOISE_ULPS * float(np.finfo(dtype).eps),
         values_first=kind.differences,
         maxls=search.maxls,
-        c1=values["eta"]
-        if trust and "c1" not in given
-        else getattr(search, "c1", 1e-4),
+        c1=c1,
         c2=getattr(search, "c2", 0.9),
         strong=getattr(search, "strong", False),
         step_length=getattr(search, "step_length", 1.0),

@@ -31,6 +31,7 @@ cdef class PythonObjective:
     cdef double* offsets  # of f's differences, two for each component; in the buffer
     cdef double* values  # f there
 
+    cdef int keep_within(self, bounds) except -1
     cdef cnp.ndarray copy(self, const void* x)
     cdef object vector(self, const void* x)
     cdef cnp.ndarray given(self, object x, str name)
@@ -64,6 +65,7 @@ cdef class PythonObjective:
     cdef double probe(self, const void* x, int64_t i, double offset) except? -1.0
     cdef void move(self, object array, int64_t i, double offset) noexcept
     cdef int probe_all(self, const void* x) except -1
+    cdef bint held(self, double xi, int64_t i, double slope, double error) noexcept
     cdef int differences(self, const void* x, double f, void* g) except -1
     cdef bint difference(self, const void* x, double f, void* g) except -1
     cdef int complex_differences(self, const void* x, void* g) except -1

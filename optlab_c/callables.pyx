@@ -282,12 +282,7 @@ cdef class PythonObjective:
         self.steps = steps
         self.absolute_steps = absolute_steps
         if bounds is not None:
-            range_ = np.finfo(self.dtype)  # an open side ends there, too
-            self.lower, self.upper = (
-                np.clip(side, range_.min, range_.max).astype(np.float64)
-                for side in bounds
-            )
-            self.low, self.high = self.lower, self.upper
+            self.keep_within(bounds)
         # What f is resolved to, and the gradient that is made of it.
         self.step = best_step(eps, self.mode)
         if self.mode in (FORWARD, CENTRAL):
@@ -305,6 +300,18 @@ cdef class PythonObjective:
         self.c.n = n
         self.c.eval = <optlab_eval><void*>python_eval
         self.c.ctx = <void*>self
+
+    cdef int keep_within(self, bounds) except -1:
+        """Where differences have to stay; an open side ends where the numbers do."""
+        cdef double most = DBL_MAX if self.typenum == cnp.NPY_FLOAT64 else FLT_MAX
+        if self.mode in (JOINT, SEPARATE) and self.second in (-1, PRODUCTS, MATRIX):
+            return 0  # there are none
+        self.lower, self.upper = (
+            np.maximum(np.minimum(side, most), -most).astype(np.float64)
+            for side in bounds
+        )
+        self.low, self.high = self.lower, self.upper
+        return 0
 
     cdef cnp.ndarray copy(self, const void* x):
         """x as a new array."""
@@ -426,6 +433,14 @@ cdef class PythonObjective:
         """The Hessian at x, which is kept for the run that begins there."""
         cdef cnp.ndarray at = self.given(x, "x")
         return self.hess_at(cnp.PyArray_DATA(at))
+
+    def first_product(self, x):
+        """Multiply at x once, before any work: a product of NaN is an error."""
+        if np.isnan(self.product(x, np.full(self.n, 1.0 / sqrt(self.n)))).any():
+            name = "hessp" if self.second == PRODUCTS else "hess"
+            raise ValueError(f"{name} must not give NaN at x0")
+        if self.second == PRODUCTS:
+            self.count(0, 0, 1)
 
     cdef object call(self, object function, const void* x):
         if self.args:
@@ -773,6 +788,15 @@ cdef class PythonObjective:
                 self.values[k] = as_value(f)
         return 0
 
+    cdef bint held(self, double xi, int64_t i, double slope, double error) noexcept:
+        """Whether component i is at a bound that f pushes it against, error or not."""
+        if self.lower is None:
+            return False
+        return (
+            (xi <= self.low[i] and slope > error)
+            or (xi >= self.high[i] and slope < -error)
+        )
+
     cdef int differences(self, const void* x, double f, void* g) except -1:
         """The gradient by differences; from now on by wide ones, once the differences
         that are best for a smooth f do not rise above its rounding errors.
@@ -790,7 +814,7 @@ cdef class PythonObjective:
         One difference of each; from the other side where one is not finite.
         """
         cdef int64_t i
-        cdef double xi, a, b, plus, minus, slope, width
+        cdef double xi, a, b, plus, minus, slope, width, error
         cdef double rounding = 4.0 * EPSILON[self.c.dtype] * fabs(f)
         cdef bint resolved = False, moved = False
         for i in range(self.n):
@@ -821,7 +845,9 @@ cdef class PythonObjective:
                         slope = (minus - f) / b
                 # Written so that a slope that is not finite needs no second look.
                 resolved = resolved or not fabs(slope * width) <= rounding
-                self.gradient_error = max(self.gradient_error, rounding / fabs(width))
+                error = rounding / fabs(width)
+                if not self.held(self.get(x, i), i, slope, error):
+                    self.gradient_error = max(self.gradient_error, error)
             self.put(g, i, slope)
         return resolved or not moved
 

@@ -145,6 +145,7 @@ cdef extern from "descent.h" nogil:
     optlab_point descent_question(const descent* m)
     void descent_tell(descent* m, int told, const optlab_point* point)
     int descent_doubt(descent* m)
+    int descent_refine(descent* m)
     int descent_at_saddle(const descent* m)
     double descent_gnorm(descent* m, int slot)
     int descent_result(const descent* m)

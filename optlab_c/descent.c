@@ -26,7 +26,7 @@ enum { UNBOUNDED_AFTER = 2 };
 
 /* A step is far that is longer than so many times x, a value low that is so many times
  * below the first. */
-static const double FAR = 1e6, LOW = 1e100;
+static const double FAR = 1e6, LOW = 1e150;
 
 /* Steps in a row that a probe has found, and no search. */
 enum { RESCUES = 2 };
@@ -34,8 +34,10 @@ enum { RESCUES = 2 };
 /* Limit on trials from a saddle: enough to come from the length of x to nothing. */
 enum { ESCAPE_TRIALS = 20 };
 
-/* Iterates in a row at which neither f nor the gradient got any better. */
-enum { STALLED_AFTER = 50 };
+/* Iterates in a row at which neither f nor the gradient got any better; more where there
+ * are more unknowns to go wrong in. */
+enum { STALLED_AFTER = 50, STALLED_AT_MOST = 500 };
+static const double ROUGH = 0.01; /* of f: what better means for rough differences */
 
 const direction_row direction_rows[DIRECTION_KINDS] = {
     [DIRECTION_STEEPEST] = {"steepest", steepest_bind, steepest_reset, steepest_advance,
@@ -51,7 +53,8 @@ const direction_row direction_rows[DIRECTION_KINDS] = {
     [DIRECTION_NEWTON] = {"newton", newton_bind, newton_reset, newton_advance,
                           newton_update, newton_first_trial, NULL, newton_look},
     [DIRECTION_NEWTON_CG] = {"newton-cg", newton_cg_bind, newton_cg_reset,
-                             newton_cg_advance, newton_cg_update, newton_first_trial, NULL,
+                             newton_cg_advance, newton_cg_update, newton_cg_first_trial,
+                             NULL,
                              newton_cg_look},
 };
 
@@ -98,6 +101,9 @@ void descent_start(descent *m)
     descent_options opt = m->st.opt;
     memset(&m->st, 0, sizeof m->st);
     m->st.opt = opt;
+    if (opt.bounded)
+        m->st.opt.boxed = vec_all_finite(opt.dtype, opt.n, m->mem.lb) &&
+                          vec_all_finite(opt.dtype, opt.n, m->mem.ub);
     m->st.outcome = OPTLAB_RUNNING;
     m->st.snorm = NAN;
     m->st.alpha = NAN;
@@ -205,24 +211,33 @@ static int publish(descent *m)
 {
     descent_state *st = &m->st;
     st->gnorm = descent_gnorm(m, st->current);
-    if (st->f[st->current] < -LOW * fmax(1.0, fabs(st->f_start)))
+    if (!st->opt.boxed && st->f[st->current] < -LOW * fmax(1.0, fabs(st->f_start)))
         return finish(m, OPTLAB_UNBOUNDED);
     st->phase = DIRECTION;
     return DESCENT_ITERATE;
 }
 
-/* Count iterates since f, or its gradient, last got better beyond rounding. */
+static int has_stalled(const descent *m)
+{
+    int64_t limit = STALLED_AFTER + m->st.opt.n;
+    return m->st.stalled >= (limit < STALLED_AT_MOST ? limit : STALLED_AT_MOST);
+}
+
+/* Count iterates since f, or its gradient, last got better beyond rounding. A gradient of
+ * rough differences is tried less patiently: f may go on falling in its last digits. */
 static int stalled(descent *m)
 {
     descent_state *st = &m->st;
-    double f = st->f[st->current];
+    double f = st->f[st->current], least = st->search.noise;
+    if (st->opt.refinable && !st->refined)
+        least = fmax(least, ROUGH * fabs(st->f_flat));
     st->stalled++;
-    if (st->k == 0 || st->f_flat - f > st->search.noise || st->gnorm < 0.9 * st->gnorm_flat) {
+    if (st->k == 0 || st->f_flat - f > least || st->gnorm < 0.9 * st->gnorm_flat) {
         st->stalled = 0;
         st->f_flat = st->k == 0 ? f : fmin(f, st->f_flat); /* or it might go in circles */
         st->gnorm_flat = st->gnorm;
     }
-    return st->stalled >= STALLED_AFTER;
+    return has_stalled(m);
 }
 
 /* A search's reply may lead to a next trial, that to a failure before anything is asked,
@@ -327,8 +342,8 @@ void feasible_steepest(descent *m, double t)
     int dtype = st->opt.dtype;
     int64_t n = st->opt.n;
     const void *g = m->mem.g[st->current];
-    vec_projected_step(dtype, n, m->mem.x[st->current], g, t, m->mem.lb, m->mem.ub,
-                       m->mem.d);
+    vec_projected_step(dtype, n, m->mem.x[st->current], g, fmin(t, 1e300), m->mem.lb,
+                       m->mem.ub, m->mem.d);
     st->direction.dd = vec_dot(dtype, n, m->mem.d, m->mem.d);
     st->dphi = vec_dot(dtype, n, g, m->mem.d);
 }
@@ -483,11 +498,12 @@ static int refine(descent *m)
     descent_state *st = &m->st;
     size_t bytes = vec_bytes(st->opt.dtype, st->opt.n);
     st->refined = 1;
+    st->stalled = 0;
     st->trial = free_slot(m);
     memcpy(m->mem.x[st->trial], m->mem.x[st->current], bytes);
     st->f[st->trial] = st->f[st->current];
     st->phase = REFINED;
-    return OPTLAB_G | OPTLAB_FINE;
+    return OPTLAB_G;
 }
 
 static int refined(descent *m)
@@ -652,10 +668,12 @@ static int probe_told(descent *m)
     st->verdict = st->saw_minus_infinity ? OPTLAB_UNBOUNDED : diagnose(m);
     int gain = st->improved && st->f[st->current] - st->f[st->best] > st->search.noise;
     int open = st->verdict == OPTLAB_ROUNDING || st->verdict == OPTLAB_LINE_SEARCH;
-    if (open && st->stalled >= STALLED_AFTER) {
-        int higher = st->f[st->current] > st->f_start + st->search.noise; /* it diverges */
-        return finish(m, higher ? OPTLAB_LINE_SEARCH : OPTLAB_ROUNDING);
-    }
+    for (int i = 0; has_stalled(m) && open && i < PROBES; i++)
+        if (st->f[st->current] - st->probe_plus[i] > 10.0 * st->search.noise)
+            st->verdict = OPTLAB_LINE_SEARCH; /* the method, and not f, is at its end */
+    int higher = st->f[st->current] > st->f_start + st->search.noise; /* it diverges */
+    if (open && has_stalled(m) && (higher || !gain))
+        return finish(m, higher ? OPTLAB_LINE_SEARCH : st->verdict);
     if (gain && open && st->step[st->best] > 0.0) {
         /* The search was blind at this scale, say after an absurd first step. */
         if (++st->rescues > RESCUES) {
@@ -679,7 +697,7 @@ static int probe_taken(descent *m)
     return finish(m, st->verdict);
 }
 
-int descent_advance(descent *m)
+static int advance(descent *m)
 {
     descent_state *st = &m->st;
     switch (st->phase) {
@@ -693,6 +711,8 @@ int descent_advance(descent *m)
             return finish(m, OPTLAB_NONFINITE_START);
         return publish(m);
     case DIRECTION:
+        if (st->mistrusted && !st->refined)
+            return refine(m);
         if (stalled(m))
             return start_probes(m); /* whether it is rounding, or something else */
         return st->doubted ? look(m) : direction_told(m);
@@ -722,4 +742,22 @@ int descent_advance(descent *m)
     default:
         return DESCENT_DONE;
     }
+}
+
+int descent_want_gradient(const descent *m)
+{
+    return m->st.refined ? OPTLAB_G | OPTLAB_FINE : OPTLAB_G;
+}
+
+int descent_advance(descent *m)
+{
+    int want = advance(m);
+    return want > 0 && (want & OPTLAB_G) ? want | descent_want_gradient(m) : want;
+}
+
+int descent_refine(descent *m)
+{
+    if (!m->st.opt.refinable || m->st.refined || m->st.phase != DIRECTION)
+        return 0;
+    return m->st.mistrusted = 1;
 }

@@ -135,7 +135,8 @@ typedef struct descent_state {
     double dphi;   /* slope of the present direction at the current iterate */
     double ddphi;  /* its curvature, where the model that made it has one to judge by */
     int doubted;   /* the caller asks whether the current iterate is a minimum */
-    int refined;   /* that was done, */
+    int mistrusted; /* the caller wants a better gradient of the current iterate, */
+    int refined;   /* better ones are asked for since, */
     int again;     /* and the present iterate is published once more */
     int escaping;  /* the present direction is one of negative curvature, from a saddle */
     search search;
@@ -227,6 +228,13 @@ void descent_tell(descent *m, int told, const optlab_point *point);
  * done. 0: this direction cannot, or did so already. */
 int descent_doubt(descent *m);
 
+/* Have the gradient at the iterate just published, and all later ones, made better. 0: it
+ * cannot be, or is already. */
+int descent_refine(descent *m);
+
+/* The mask that asks for a gradient. */
+int descent_want_gradient(const descent *m);
+
 /* Whether second derivatives show that f falls from the current iterate, along `mem.z`,
  * by more than rounding although the gradient does not. */
 int descent_at_saddle(const descent *m);
@@ -297,6 +305,7 @@ void newton_cg_reset(descent *m);
 int newton_cg_advance(descent *m);
 void newton_cg_update(descent *m, int from, int to, double dphi_to);
 int newton_cg_look(descent *m);
+double newton_cg_first_trial(const descent *m);
 
 /* out = sign H v */
 void lbfgs_product(descent *m, const void *v, double sign, void *out);

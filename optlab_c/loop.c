@@ -117,7 +117,7 @@ int loop_complete_result(loop *run)
     if (m->st.has_g[slot] || m->st.outcome == OPTLAB_NONFINITE_START)
         return 0;
     optlab_point point = {.x = m->mem.x[slot], .f = m->st.f[slot], .g = m->mem.g[slot]};
-    if (evaluate(run, OPTLAB_G, &point) != 0)
+    if (evaluate(run, descent_want_gradient(m), &point) != 0)
         return OPTLAB_ABORTED;
     if (vec_all_finite(m->st.opt.dtype, m->st.opt.n, point.g))
         m->st.has_g[slot] = 1;

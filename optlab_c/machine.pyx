@@ -52,6 +52,7 @@ from optlab_c.core cimport (
     descent_gnorm,
     descent_options,
     descent_question,
+    descent_refine,
     descent_result,
     descent_size,
     descent_start,
@@ -252,12 +253,11 @@ cdef class Machine:
             raise ValueError("bounds are needed where the settings are bounded")
         self.run_.stop = settings.stop
         self.take_memory()
-        descent_start(&self.m)
         self.put("x0", x0, self.m.mem.x[0])
         if bounds is not None:
             self.put("bounds", bounds[0], self.m.mem.lb)
             self.put("bounds", bounds[1], self.m.mem.ub)
-            self.m.st.opt.boxed = bool(np.isfinite(bounds).all())
+        descent_start(&self.m)
 
     def __dealloc__(self):
         memory_give_back(self.memory)
@@ -299,6 +299,7 @@ cdef class Machine:
         if isinstance(objective, PythonObjective):
             python = objective
             python.follow(&self.run_.counts)
+            self.run_.products_only = 0
             self.run_.objective = &python.c
             status = loop_run(&self.run_)
             if status != OPTLAB_ABORTED and loop_complete_result(&self.run_) != 0:
@@ -386,6 +387,13 @@ cdef class Machine:
         False where the method knows no second derivatives.
         """
         return descent_doubt(&self.m) != 0
+
+    def refine(self):
+        """Go on from the iterate just published with a better gradient, if there is one.
+
+        That is where it is made of differences which are not yet the best.
+        """
+        return descent_refine(&self.m) != 0
 
     @property
     def curvature(self):

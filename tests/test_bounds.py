@@ -96,6 +96,10 @@ class TestPrecision:
     @given(st.tuples(st.floats(-1e30, 1e30), st.floats(-1e30, 1e30)).map(sorted))
     def test_inwards(self, pair):
         low, high = (np.array([v]) for v in pair)
+        if low == high:  # fixed: at the nearest
+            for side in in_precision((low, high), SINGLE):
+                assert side == np.float32(low[0])
+            return
         try:
             single_low, single_high = in_precision((low, high), SINGLE)
         except ValueError:  # then there is none: the next float32 is beyond
@@ -120,8 +124,9 @@ class TestPrecision:
 
     @pytest.mark.parametrize("side", [0.1, 1e300])
     def test_none_between(self, side):
+        above = np.nextafter(side, np.inf)
         with pytest.raises(ValueError, match=r"bounds\[1\] hold no float32"):
-            in_precision((np.array([0, side]), np.array([1, side])), SINGLE)
+            in_precision((np.array([0, side]), np.array([1, above])), SINGLE)
 
 
 class TestStart:

@@ -209,7 +209,7 @@ def test_the_optimizer_of_a_gaussian_process_answers_in_pairs(monkeypatch):
         return minimize(*args, **kwargs)
 
     monkeypatch.setattr(interop, "minimize", unbounded)
-    solver = sklearn_optimizer("l-bfgs", gtol=1e-9)
+    solver = sklearn_optimizer("l-bfgs", gtol=1e-9, ftol=0.0)
     bounds = np.array([[-5.0, 5.0]] * 2)
     x, f = solver(ROSENBROCK, ROSENBROCK.x0, bounds=bounds)
     np.testing.assert_allclose(x, 1, atol=1e-7)

@@ -51,7 +51,9 @@ SCALED = {
 }
 
 # The floor of a valley, so steep on both sides that f does not show the way along it.
-IN_A_VALLEY = {("meyer", "trust-ncg", "hager-zhang")}
+IN_A_VALLEY = {
+    ("meyer", "trust-ncg", search) for search in ("armijo", "hager-zhang", "wolfe")
+}
 
 
 @pytest.mark.parametrize(("method", "search"), WITHOUT_FIXED)
@@ -132,6 +134,9 @@ def test_converges_within_bounds(name, method):
     assert result.success == stationary
     if rough and name == "meyer_bounded":  # as without bounds
         assert result.status is Status.MAXFUN
+        return
+    if name == "meyer_bounded":  # as without bounds: the gradient is noise at the end
+        assert result.success or result.status is Status.ROUNDING
         return
     assert result.success, result.message
     if name in STATIONARY:

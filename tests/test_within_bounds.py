@@ -465,3 +465,86 @@ class TestInverseHessian:
                 ROSENBROCK, [0.5, 0.5], jac=True, method="bfgs", bounds=[(0, 1)] * 2,
                 options={"hess_inv0": np.eye(2)},
             )  # fmt: skip
+
+
+class TestScales:
+    """No square of a gradient over- or underflows on the projected path."""
+
+    @pytest.mark.parametrize("scale", [1e-200, 1e-110, 1e-30, 1.0])
+    @pytest.mark.parametrize("method", BOUNDED)
+    def test_of_f(self, method, scale):
+        fun = rosenbrock()
+        bounds = [(-2, 0.5), (None, 2)]
+        if scale > 1:
+            bounds[0] = (
+                -2,
+                5,
+            )  # P(x - g) - x is as small as g at an inner minimum only
+        result = minimize(
+            lambda x: scale * fun.value(x),
+            fun.x0 * 0.5,
+            jac=lambda x: scale * fun.gradient(x),
+            method=method,
+            bounds=[(-2, 0.5), (None, 2)],
+            options={"gtol": 1e-5 * scale, "maxfun": 5000},
+        )
+        assert result.success, result.message
+        np.testing.assert_allclose(result.x, [0.5, 0.25], atol=1e-3)
+
+    @pytest.mark.parametrize("method", ["bfgs", "l-bfgs", "l-bfgs-b"])
+    def test_down_to_nothing(self, method):
+        """Without a tolerance, until the gradient itself underflows."""
+        result = minimize(
+            lambda x: (float((x**4).sum()), 4 * x**3),
+            [3.0, -2.0, 1.0],
+            jac=True,
+            method=method,
+            bounds=[(0, 5), (-5, 0), (-4, 4)],
+            options={"gtol": 0, "maxfun": 3000},
+        )
+        assert np.abs(result.x).max() < 1e-20
+
+    def test_a_box_is_never_unbounded(self):
+        result = minimize(
+            lambda x: (-1e160 * float(x.sum()), np.full(2, -1e160)),
+            [0.0, 0.0],
+            jac=True,
+            bounds=[(0, 0.35), (0, 2.5)],
+        )
+        assert result.status is Status.CONVERGED
+        np.testing.assert_array_equal(result.x, [0.35, 2.5])
+
+
+class TestDifferences:
+    """jac=None: what a bound holds needs no exact slope, and what is free gets one."""
+
+    @pytest.mark.parametrize("offset", [0.0, 1e3, 1e5])
+    def test_an_offset_of_f(self, offset):
+        rng = np.random.default_rng(0)
+        A = rng.normal(size=(5, 5))
+        Q, c = A @ A.T + np.eye(5), 2 * rng.normal(size=5)
+
+        def fun(x):
+            return float(x @ Q @ x / 2 + c @ x) + offset
+
+        result = minimize(fun, np.full(5, 0.1), bounds=[(-0.5, 0.5)] * 5)
+        assert result.success, result.message
+        exact = minimize(
+            lambda x: (fun(x) - offset, Q @ x + c),
+            np.full(5, 0.1),
+            jac=True,
+            bounds=[(-0.5, 0.5)] * 5,
+        )
+        np.testing.assert_allclose(result.x, exact.x, atol=1e-4)
+
+    @pytest.mark.parametrize(
+        ("x0", "bounds"),
+        [
+            ([4.646, -3.32, -0.175, 2.466, 2.138], None),
+            ([1.643, 0.661, -2.606, 1.811, 0.893], [(-50, 50)] * 5),
+        ],
+    )
+    def test_rough_ones_do_not_go_in_circles(self, x0, bounds):
+        result = minimize(rosenbrock(5).value, x0, bounds=bounds)
+        assert result.success, result.message
+        assert result.nfev < 10_000

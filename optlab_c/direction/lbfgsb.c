@@ -85,27 +85,29 @@ void lbfgsb_bind(descent *m, arena *a)
 void lbfgsb_reset(descent *m)
 {
     lbfgs_reset(m);
-    m->st.direction.described = 0;
+    m->st.direction.described = m->st.direction.active = 0;
     memset(m->mem.at, 0, vec_bytes(m->st.opt.dtype, m->st.opt.n));
 }
 
 /* Small dense systems */
+
+static inline double dot(int64_t n, const double *x, const double *y)
+{
+    double sum = 0.0;
+#pragma omp simd reduction(+ : sum)
+    for (int64_t i = 0; i < n; i++)
+        sum += x[i] * y[i];
+    return sum;
+}
 
 /* A = L L' in its lower triangle. 0: A is not positive definite. */
 static int factorise(int64_t p, double *A)
 {
     for (int64_t j = 0; j < p; j++) {
         double *row = A + j * p;
-        for (int64_t i = 0; i < j; i++) {
-            const double *other = A + i * p;
-            double sum = row[i];
-            for (int64_t k = 0; k < i; k++)
-                sum -= row[k] * other[k];
-            row[i] = sum / other[i];
-        }
-        double pivot = row[j];
-        for (int64_t k = 0; k < j; k++)
-            pivot -= row[k] * row[k];
+        for (int64_t i = 0; i < j; i++)
+            row[i] = (row[i] - dot(i, row, A + i * p)) / A[i * p + i];
+        double pivot = row[j] - dot(j, row, row);
         if (!(pivot > 0.0) || !isfinite(pivot))
             return 0;
         row[j] = sqrt(pivot);
@@ -116,12 +118,8 @@ static int factorise(int64_t p, double *A)
 /* x = L^-1 x */
 static void solve_lower(int64_t p, const double *A, double *x)
 {
-    for (int64_t i = 0; i < p; i++) {
-        double sum = x[i];
-        for (int64_t k = 0; k < i; k++)
-            sum -= A[i * p + k] * x[k];
-        x[i] = sum / A[i * p + i];
-    }
+    for (int64_t i = 0; i < p; i++)
+        x[i] = (x[i] - dot(i, A + i * p, x)) / A[i * p + i];
 }
 
 /* x = L'^-1 x */
@@ -138,12 +136,8 @@ static void solve_upper(int64_t p, const double *A, double *x)
 static void add_product(int64_t p, const double *X, double *out)
 {
     for (int64_t i = 0; i < p; i++)
-        for (int64_t j = 0; j <= i; j++) {
-            double sum = 0.0;
-            for (int64_t k = 0; k < p; k++)
-                sum += X[i * p + k] * X[j * p + k];
-            out[i * p + j] += sum;
-        }
+        for (int64_t j = 0; j <= i; j++)
+            out[i * p + j] += dot(p, X + i * p, X + j * p);
 }
 
 /* M, ready to multiply with. 0: rounding has spoilt the pairs. */
@@ -183,14 +177,6 @@ static void model_times(const small_systems *k, const double *v, double *out)
             out[j] += k->L[i * p + j] * out[p + i];
     for (int64_t j = 0; j < p; j++)
         out[j] /= k->D[j];
-}
-
-static double dot(int64_t n, const double *x, const double *y)
-{
-    double sum = 0.0;
-    for (int64_t i = 0; i < n; i++)
-        sum += x[i] * y[i];
-    return sum;
 }
 
 /* out = W'v, in time order. */
@@ -250,26 +236,28 @@ static int64_t make_heap(int64_t n, const double *key, int64_t *heap)
     return size;
 }
 
-/* Algorithm CP of section 4. Leaves z = xc - x in mem.d, the new active set in mem.pg and
- * W'z in k->c. */
+/* Algorithm CP of section 4, for a path of unit speed, so that no square over- or
+ * underflows. Leaves z = xc - x in mem.d, the new active set in mem.pg and W'z in k->c. */
 static void cauchy_point(descent *m, small_systems *k)
 {
     const descent_options *opt = &m->st.opt;
     int dtype = opt->dtype;
     int64_t n = opt->n, p2 = 2 * k->p, size = -1;
     const void *x = m->mem.x[m->st.current], *g = m->mem.g[m->st.current];
-    double *breaks = m->mem.breaks, first, t = 0.0;
-    double slope = -DISPATCH(dtype, path, n, x, g, m->mem.lb, m->mem.ub, breaks, m->mem.r,
-                             m->mem.pg, &first);
+    double *breaks = m->mem.breaks, first, t = 0.0, norm = vec_norm(dtype, n, g, 2.0);
+    double dd = DISPATCH(dtype, path, n, x, g, 1.0 / norm, m->mem.lb, m->mem.ub, breaks,
+                         m->mem.r, m->mem.pg, &first);
+    double slope = -norm * dd; /* g'd */
     model_dots(m, k, m->mem.r, k->Wd);
     model_times(k, k->Wd, k->Mw);
-    double bend = -k->theta * slope - dot(p2, k->Wd, k->Mw);
-    double least = vec_eps(OPTLAB_FLOAT64) * -k->theta * slope;
+    double bend = k->theta * dd - dot(p2, k->Wd, k->Mw);
+    double least = vec_eps(OPTLAB_FLOAT64) * k->theta * dd;
     bend = fmax(bend, least);
     double to_minimum = slope < 0.0 ? -slope / bend : 0.0;
     memset(k->c, 0, p2 * sizeof(double));
     memset(m->mem.d, 0, vec_bytes(dtype, n));
-    while (first <= t + to_minimum && slope < 0.0) { /* a variable comes to its bound */
+    while (first < INFINITY && first <= t + to_minimum && slope < 0.0) {
+        /* A variable comes to its bound. */
         if (size < 0)
             size = make_heap(n, breaks, m->mem.heap);
         int64_t b = m->mem.heap[0];
@@ -277,24 +265,25 @@ static void cauchy_point(descent *m, small_systems *k)
         t = breaks[b];
         for (int64_t i = 0; i < p2; i++)
             k->c[i] += step * k->Wd[i];
-        double gb = DISPATCH(dtype, stop_at_bound, b, x, g, m->mem.lb, m->mem.ub,
-                             m->mem.d, m->mem.r, m->mem.pg);
-        double zb = -t * gb;
+        double gb, db = DISPATCH(dtype, stop_at_bound, b, x, g, m->mem.lb, m->mem.ub,
+                                 m->mem.d, m->mem.r, m->mem.pg, &gb);
         DISPATCH(dtype, row_of_W, b, lbfgs_stride(opt), k->p, k->order, m->mem.S, m->mem.Y,
                  k->theta, k->w);
         model_times(k, k->w, k->Mw);
-        slope += step * bend + gb * (gb + k->theta * zb - dot(p2, k->Mw, k->c));
-        bend -= gb * (k->theta * gb + 2.0 * dot(p2, k->Mw, k->Wd) +
-                      gb * dot(p2, k->Mw, k->w));
+        slope += step * bend - db * (gb + k->theta * t * db - dot(p2, k->Mw, k->c));
+        bend -= db * (k->theta * db - 2.0 * dot(p2, k->Mw, k->Wd) +
+                      db * dot(p2, k->Mw, k->w));
         bend = fmax(bend, least);
         for (int64_t i = 0; i < p2; i++)
-            k->Wd[i] += gb * k->w[i];
+            k->Wd[i] -= db * k->w[i];
         m->mem.heap[0] = m->mem.heap[--size];
         if (size > 0)
             sift_down(m->mem.heap, size, 0, breaks);
         first = size > 0 ? breaks[m->mem.heap[0]] : INFINITY;
         to_minimum = slope < 0.0 ? -slope / bend : 0.0;
     }
+    if (!isfinite(to_minimum))
+        to_minimum = 0.0;
     for (int64_t i = 0; i < p2; i++)
         k->c[i] += to_minimum * k->Wd[i];
     /* Variables that were stopped have r = 0 by now. */
@@ -390,7 +379,8 @@ static int keeps_off_bounds(descent *m)
         return 0;
     vec_scale(dtype, n, -1.0, g, m->mem.r);
     double first = vec_longest_step(dtype, n, x, m->mem.r, m->mem.lb, m->mem.ub);
-    return first * vec_dot(dtype, n, g, g) > -st->dphi;
+    double norm = vec_norm(dtype, n, g, 2.0);
+    return first * norm > -st->dphi / norm;
 }
 
 int lbfgsb_advance(descent *m)
@@ -402,9 +392,11 @@ int lbfgsb_advance(descent *m)
     const void *x = m->mem.x[st->current], *g = m->mem.g[st->current];
     if (dir->pairs == 0)
         return steepest_advance(m);
-    lbfgs_advance(m);
-    if (keeps_off_bounds(m))
-        return 0;
+    if (dir->active == 0) { /* last time, and so perhaps again */
+        lbfgs_advance(m);
+        if (keeps_off_bounds(m))
+            return 0;
+    }
     describe_pairs(m);
     small_systems k = small_of(m);
     int fine = prepare_model(m, &k);

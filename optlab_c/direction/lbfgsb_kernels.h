@@ -1,9 +1,11 @@
 /* The loops of lbfgsb.c over the variables, for one dtype; see real.h. */
 
-/* The projected path x - t g: its breakpoints (infinite where a variable is never
- * stopped), d as far as they are not zero, and where they are: `at` = 1. Returns d'd. */
+/* The projected path P(x + t d), d = -a g: its breakpoints (infinite where a variable is
+ * never stopped), d as far as they are not zero, and where they are: `at` = 1. Returns
+ * d'd. */
 OPTLAB_CLONES
-static double NAMED(path)(int64_t n, const void *px, const void *pg, const void *plb,
+static double NAMED(path)(int64_t n, const void *px, const void *pg, double a,
+                          const void *plb,
                           const void *pub, double *breaks, void *pd, void *pat,
                           double *first)
 {
@@ -15,10 +17,11 @@ static double NAMED(path)(int64_t n, const void *px, const void *pg, const void 
         double bound = g[i] > 0 ? lb[i] : ub[i];
         /* Where g is zero, a variable at any bound is taken as held by it. */
         int held = (x[i] == bound) | ((g[i] == 0) & (x[i] == lb[i]));
-        double t = g[i] != 0 ? ((double)x[i] - bound) / g[i] : INFINITY;
+        double t = g[i] != 0 ? ((double)x[i] - bound) / (a * g[i]) : INFINITY;
+        t = t > DBL_MIN ? t : DBL_MIN; /* only what is held has no way to go */
         breaks[i] = held ? 0.0 : t;
         at[i] = held ? 1 : 0;
-        d[i] = held ? 0 : -g[i];
+        d[i] = held ? 0 : (REAL)(-a * g[i]);
         dd += (double)d[i] * d[i];
         least = !held & (t < least) ? t : least;
     }
@@ -26,16 +29,18 @@ static double NAMED(path)(int64_t n, const void *px, const void *pg, const void 
     return dd;
 }
 
-/* Variable b comes to its bound: z_b, r_b = d_b = 0 and `at`. Returns its gradient. */
+/* Variable b comes to its bound: z_b, d_b = 0 and `at`. Returns d_b, and its gradient. */
 static double NAMED(stop_at_bound)(int64_t b, const void *px, const void *pg,
                                    const void *plb, const void *pub, void *pz, void *pd,
-                                   void *pat)
+                                   void *pat, double *gradient)
 {
     const REAL *x = px, *g = pg, *lb = plb, *ub = pub;
+    double db = ((REAL *)pd)[b];
     ((REAL *)pz)[b] = (g[b] > 0 ? lb[b] : ub[b]) - x[b];
     ((REAL *)pd)[b] = 0;
     ((REAL *)pat)[b] = 1;
-    return g[b];
+    *gradient = g[b];
+    return db;
 }
 
 /* w = row i of W = [Y, theta S], pairs in time order. */

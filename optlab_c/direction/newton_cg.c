@@ -14,8 +14,8 @@
  * meets negative curvature if the Krylov space has any (Royer, O'Neill & Wright 2020,
  * appendix B).
  *
- * p is found for g / ||g|| and scaled at the end, so that no square over- or underflows
- * whatever the scale of f.
+ * The residual r is that of the system divided by ||g||, so that no square over- or
+ * underflows whatever the scale of f; p itself is not scaled.
  *
  * stage:  BEGIN -> ask for H c -> PRODUCT -> next c, or p is done */
 #include <math.h>
@@ -128,8 +128,7 @@ static void move(descent *m, double a)
 /* The step along c that ends at the boundary. */
 static double to_boundary(const direction_state *dir)
 {
-    double radius = dir->radius / dir->gnorm;
-    double room = radius * radius - dir->pp;
+    double room = dir->radius * dir->radius - dir->pp;
     double root = sqrt(dir->pc * dir->pc + dir->cc * fmax(room, 0.0));
     /* Of the two forms of the root, the one without cancellation. */
     return dir->pc > 0.0 ? fmax(room, 0.0) / (dir->pc + root)
@@ -145,8 +144,10 @@ static int conjugate_step(descent *m, double residual, int64_t most, int looking
     double curvature = cHc / dir->cc;
     double rounding = m->st.opt.hessian_error * norm(m, m->mem.ask_hv) / sqrt(dir->cc);
     dir->products++;
-    if (!isfinite(cHc) || dir->cc == 0.0)
+    if (!isfinite(cHc) || dir->cc == 0.0) {
+        dir->trusted = dir->trusted && dir->pp > 0.0; /* without a step there is no p */
         return 0;
+    }
     dir->largest = fmax(dir->largest, norm(m, m->mem.ask_hv) / sqrt(dir->cc));
     double alpha = dir->rz / cHc;
     int bent = !(curvature > rounding);
@@ -156,23 +157,22 @@ static int conjugate_step(descent *m, double residual, int64_t most, int looking
             vec_scale(m->st.opt.dtype, m->st.opt.n, 1.0 / sqrt(dir->cc), m->mem.c,
                       m->mem.z);
         }
+        if (looking)
+            return 0;
         /* Flat or concave: as far as the largest curvature would allow at least. */
         alpha = dir->rz / fmax(fabs(cHc), rounding * dir->cc);
         if (!(alpha * alpha * dir->cc < 1e300))
             alpha = dir->rz / (dir->largest * dir->cc);
     }
-    if (looking) {
-        if (bent)
-            return 0;
-    } else if (m->st.opt.trust) {
+    double step = alpha * dir->gnorm; /* of p, which is not scaled */
+    if (m->st.opt.trust && !looking) {
         double longest = to_boundary(dir);
-        dir->at_boundary = bent || alpha >= longest;
+        dir->at_boundary = bent || step >= longest;
         if (dir->at_boundary)
-            alpha = longest;
+            step = longest;
     }
-    /* The model falls by alpha r'c + alpha^2 cHc / 2, with r'c = -r'M^-1 r. */
-    dir->pHp += alpha * alpha * cHc;
-    move(m, alpha);
+    dir->pHp += step * step * cHc;
+    move(m, step);
     if (bent || dir->at_boundary)
         return 0;
     combine(m, alpha, m->mem.ask_hv, 1.0, m->mem.r);
@@ -221,8 +221,8 @@ int newton_cg_advance(descent *m)
     if (want)
         return want;
     dir->stage = BEGIN;
-    vec_scale(st->opt.dtype, st->opt.n, dir->gnorm, m->mem.d, m->mem.d);
-    dir->pHp *= dir->gnorm * dir->gnorm;
+    if (!dir->trusted)
+        return steepest_advance(m);
     dir->dd = dot(m, m->mem.d, m->mem.d);
     st->dphi = dot(m, g, m->mem.d);
     if (st->opt.trust)
@@ -258,9 +258,22 @@ static void update_radius(descent *m, int from, int to)
         dir->radius = alpha * length;
     else if (fell < POOR * promised)
         dir->radius = POOR * length;
-    else if (fell > GOOD * promised && dir->at_boundary)
+    else if (fell > GOOD * promised && dir->at_boundary && alpha == 1.0)
         dir->radius *= 2.0;
     dir->radius = fmin(dir->radius, st->opt.radius_max);
+}
+
+/* 1, or less where that promises far more to first order than the last step has brought:
+ * twice the step of Nocedal & Wright 2006, eq. 3.60. Along directions of negative curvature
+ * it saves most of the trials, and near a minimum, where decreases shrink fast, it is 1. */
+double newton_cg_first_trial(const descent *m)
+{
+    const descent_state *st = &m->st;
+    double alpha = 4.0 * (st->f_before - st->f[st->current]) / -st->dphi;
+    int can_grow = search_rows[st->opt.search.kind].slope_use != SLOPE_UNUSED;
+    if (can_grow && !st->opt.trust && st->direction.trusted && st->k > 0 && alpha > 0.0)
+        return fmin(alpha, 1.0);
+    return newton_first_trial(m);
 }
 
 void newton_cg_update(descent *m, int from, int to, double dphi_to)

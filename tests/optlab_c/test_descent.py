@@ -162,7 +162,8 @@ class TestSecondOrderTwins:
     @pytest.mark.parametrize(("search", "options"), newton_searches())
     @pytest.mark.parametrize("maxinner", [1, 2, 20])
     def test_newton_cg(self, fun, search, options, maxinner):
-        twin = newton_cg(fun, fun.x0, SEARCHES[search](), 4, maxinner)
+        grows = search != "armijo"
+        twin = newton_cg(fun, fun.x0, SEARCHES[search](), 4, maxinner, grows)
         actual, _ = iterates(fun, "newton-cg", 4, maxinner=maxinner, **options)
         compare(actual, np.array(twin), 1e-7)
 

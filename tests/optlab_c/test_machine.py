@@ -471,7 +471,9 @@ class TestWaysOfRunning:
         self.assert_same(compiled, joint)
         self.assert_same(compiled, separate)
         assert compiled.njev == separate.njev
-        assert compiled.nhev == joint.nhev == separate.nhev
+        # A Python hessp is tried once before the run: is it one?
+        tried = METHODS[method].second == "hessp"
+        assert compiled.nhev + tried == joint.nhev == separate.nhev
         assert joint.njev == joint.nfev  # what is not wanted is computed, and counted
         if METHODS[method].inverse:
             assert same_bits(

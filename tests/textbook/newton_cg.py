@@ -43,11 +43,16 @@ def next_forcing(forcing, ratio):
     return min(max(eta, 1e-8), 0.5)
 
 
-def newton_cg(fun, x0, search, iterations, maxinner=20):
-    """The iterates; ``fun.hessian`` gives H."""
+def trial(fell, slope):
+    """1, or less where that promises far more than the last step: twice eq. (3.60)."""
+    return min(1.0, 4 * fell / slope) if fell > 0 else 1.0
+
+
+def newton_cg(fun, x0, search, iterations, maxinner=20, grows=True):
+    """The iterates; ``fun.hessian`` gives H. `grows`: the search may go beyond a trial."""
     x = np.array(x0, dtype=float)
     f, g = fun(x)
-    iterates, forcing = [x], 0.5
+    iterates, forcing, f_before = [x], 0.5, f
     for _ in range(iterations):
         d, _ = truncated_cg(fun.hessian(x), g, forcing, maxinner)
 
@@ -55,8 +60,9 @@ def newton_cg(fun, x0, search, iterations, maxinner=20):
             value, gradient = fun(x + alpha * d)
             return value, gradient @ d
 
-        x = x + search(phi, f, g @ d, 1.0) * d
-        before, (f, g) = np.linalg.norm(g), fun(x)
+        first = trial(f_before - f, -g @ d) if grows else 1.0
+        x = x + search(phi, f, g @ d, first) * d
+        f_before, before, (f, g) = f, np.linalg.norm(g), fun(x)
         forcing = next_forcing(forcing, np.linalg.norm(g) / before)
         iterates.append(x)
     return iterates
@@ -84,7 +90,7 @@ def trust_ncg(fun, x0, search, iterations, maxinner=20, radius=None):
             radius = alpha * np.linalg.norm(d)
         elif f_before - f < 0.25 * promised:  # Nocedal & Wright, algorithm 4.1
             radius = 0.25 * np.linalg.norm(d)
-        elif f_before - f > 0.75 * promised and at_boundary:
+        elif f_before - f > 0.75 * promised and at_boundary and alpha == 1:
             radius = 2 * radius
         forcing = next_forcing(forcing, np.linalg.norm(g) / before)
         iterates.append(x)
