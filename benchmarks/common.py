@@ -56,11 +56,15 @@ def minimize(library, method, fun, x0, extras=None, **options):
     return solve(fun, x0, jac=True, method=name, options=options, **(extras or {}))
 
 
-def extras_of(method, problem):
-    """What a method takes beside f and g: a box that holds all, second derivatives."""
+def extras_of(method, problem, tight=False):
+    """What a method takes beside f and g: second derivatives, or a box.
+
+    The box holds all there is, or, `tight`, every other variable at its upper bound.
+    """
     row, extras = row_of(method), {}
     if method == "L-BFGS-B":
-        extras["bounds"] = [(-100.0, 100.0)] * problem.n
+        ends = (0.5 if tight else 100.0, 100.0)
+        extras["bounds"] = [(-100.0, ends[i % 2]) for i in range(problem.n)]
     if row.second_order:
         name = "hess" if method == "Newton" else "hessp"
         extras[name] = getattr(problem, name)

@@ -50,7 +50,10 @@ def overhead():
     """Own cost of an iteration with a Python objective."""
     cases = [("L-BFGS", 2), ("BFGS", 2), ("L-BFGS", 1000)]
     new = [kind for kind in METHODS if kind not in ("BFGS", "L-BFGS")]
-    for method, n in cases + [(method, n) for method in new for n in (2, 10, 100)]:
+    cases += [(method, n) for method in new for n in (2, 10, 100)]
+    tight = [("L-BFGS-B", n) for n in (2, 10, 100)]
+    for i, (method, n) in enumerate(cases + tight):
+        held = i >= len(cases)
         problem = rosenbrock(n)
         times = own_times(
             LIBRARIES,
@@ -58,14 +61,11 @@ def overhead():
             problem.fun_and_grad,
             problem.x0,
             rounds=100 if method in ("BFGS", "L-BFGS") else 20,
-            extras=extras_of(method, problem),
+            extras=extras_of(method, problem, held),
             gtol=1e-8,
         )
-        line(
-            f"own cost of an iteration, {method}, n = {n}",
-            *np.median(times, axis=0),
-            "µs",
-        )
+        what = f"{method}{', half at bounds' if held else ''}, n = {n}"
+        line(f"own cost of an iteration, {what}", *np.median(times, axis=0), "µs")
 
 
 def call():

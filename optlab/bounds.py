@@ -58,21 +58,26 @@ def _columns(bounds: Any, n: int) -> tuple[Any, Any]:
     """Lower and upper ends of pairs."""
     if not isinstance(bounds, np.ndarray) or bounds.dtype.kind == "O":
         try:
-            pairs = [tuple(pair) for pair in bounds]
+            lower, upper = zip(*bounds, strict=True)
         except TypeError:
             raise TypeError(
                 f"bounds must be {n} pairs or a scipy.optimize.Bounds, got {bounds!r}"
             ) from None
-        if len(pairs) != n or any(len(pair) != 2 for pair in pairs):
+        except ValueError:  # no pairs, or none at all
+            lower = upper = ()
+        if len(lower) != n:
             raise ValueError(
-                f"bounds must be {n} pairs, one for each component of x0, got "
-                f"{len(pairs)} items"
+                f"bounds must be {n} pairs, one for each component of x0, got {bounds!r}"
             )
-        lower = [-np.inf if low is None else low for low, _ in pairs]
-        return lower, [np.inf if high is None else high for _, high in pairs]
+        return _closed(lower, -np.inf), _closed(upper, np.inf)
     if bounds.shape != (n, 2):
         raise ValueError(f"bounds must have shape {(n, 2)}, got {bounds.shape}")
     return bounds[:, 0], bounds[:, 1]
+
+
+def _closed(ends: tuple[Any, ...], infinity: float) -> list[Any]:
+    """The ends of one side, with an infinity for None."""
+    return [infinity if end is None else end for end in ends]
 
 
 def _side(side: Any, n: int) -> np.ndarray:

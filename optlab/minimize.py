@@ -127,7 +127,7 @@ def minimize(
         array_like of shape (n, n), symmetric positive definite. For "l-bfgs" and
         "l-bfgs-b": ``maxcor``, the number of pairs, by default as many as memory traffic
         allows (from 10 for large n to 60, at
-        most 5 n; with bounds 20); ``corrected``,
+        most 5 n; with bounds 10); ``corrected``,
         default True. For "newton-cg": ``xtol``, which stops where
         ``norm(x_{k+1} - x_k, 1) <= n * xtol`` and, given without `gtol`, takes the place
         of that test; ``maxinner``, the limit on products an iteration;

@@ -125,7 +125,7 @@ def default_maxcor(n: int, bounded: bool = False) -> int:
 
     With bounds, systems of their number are factorised at every step.
     """
-    enough = min(20 if bounded else 60, 5 * n)  # measured: more help no further
+    enough = min(10 if bounded else 60, 5 * n)  # measured: more help no further
     return min(enough, max(10, 20_000 // n))
 
 

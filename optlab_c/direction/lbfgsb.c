@@ -101,6 +101,7 @@ static inline double dot(int64_t n, const double *x, const double *y)
 }
 
 /* A = L L' in its lower triangle. 0: A is not positive definite. */
+OPTLAB_CLONES
 static int factorise(int64_t p, double *A)
 {
     for (int64_t j = 0; j < p; j++) {
@@ -133,6 +134,7 @@ static void solve_upper(int64_t p, const double *A, double *x)
 }
 
 /* out += X Y' for the rows of X and Y, lower triangle. */
+OPTLAB_CLONES
 static void add_product(int64_t p, const double *X, double *out)
 {
     for (int64_t i = 0; i < p; i++)
@@ -159,15 +161,14 @@ static int prepare_model(const descent *m, small_systems *k)
 }
 
 /* out = M v */
+OPTLAB_CLONES
 static void model_times(const small_systems *k, const double *v, double *out)
 {
     int64_t p = k->p;
-    for (int64_t i = 0; i < p; i++) {
-        double sum = v[p + i];
-        for (int64_t j = 0; j < i; j++)
-            sum += k->L[i * p + j] * (v[j] / k->D[j]);
-        out[p + i] = sum;
-    }
+    for (int64_t j = 0; j < p; j++)
+        out[j] = v[j] / k->D[j];
+    for (int64_t i = 0; i < p; i++)
+        out[p + i] = v[p + i] + dot(i, k->L + i * p, out);
     solve_lower(p, k->T, out + p);
     solve_upper(p, k->T, out + p);
     for (int64_t j = 0; j < p; j++)
@@ -404,7 +405,7 @@ int lbfgsb_advance(descent *m)
         cauchy_point(m, &k);
         dir->active = DISPATCH(dtype, exchange, n, lbfgs_stride(&st->opt), lbfgs_rows(m),
                                st->opt.maxcor, m->mem.S, m->mem.Y, m->mem.pg, m->mem.at,
-                               m->mem.SSa, m->mem.YYf, m->mem.Z);
+                               m->mem.SSa, m->mem.YYf, m->mem.Z, k.w, k.t);
         fine = subspace_step(m, &k);
     }
     if (!fine) {

@@ -56,9 +56,11 @@ static void NAMED(row_of_W)(int64_t i, int64_t ld, int64_t pairs, const int64_t 
 
 /* Variables that have become active, or free, leave their part of one sum of products for
  * that in the other; `at` becomes `now`. Returns how many are active. */
+OPTLAB_CLONES
 static int64_t NAMED(exchange)(int64_t n, int64_t ld, int64_t rows, int64_t max,
                                const void *pS, const void *pY, const void *pnow, void *pat,
-                               double *SSa, double *YYf, double *Z)
+                               double *restrict SSa, double *restrict YYf,
+                               double *restrict Z, double *restrict s, double *restrict y)
 {
     const REAL *S = pS, *Y = pY, *now = pnow;
     REAL *at = pat;
@@ -69,13 +71,17 @@ static int64_t NAMED(exchange)(int64_t n, int64_t ld, int64_t rows, int64_t max,
             continue;
         double sign = now[k] - at[k];
         at[k] = now[k];
+        for (int64_t j = 0; j < rows; j++) { /* column k of both */
+            s[j] = S[j * ld + k];
+            y[j] = Y[j * ld + k];
+        }
         for (int64_t i = 0; i < rows; i++) {
-            double si = sign * S[i * ld + k], yi = sign * Y[i * ld + k];
+            double si = sign * s[i], yi = sign * y[i];
+#pragma omp simd
             for (int64_t j = 0; j < rows; j++) {
-                double sj = S[j * ld + k], yj = Y[j * ld + k];
-                SSa[i * max + j] += si * sj;
-                YYf[i * max + j] -= yi * yj;
-                Z[i * max + j] += si * yj;
+                SSa[i * max + j] += si * s[j];
+                YYf[i * max + j] -= yi * y[j];
+                Z[i * max + j] += si * y[j];
             }
         }
     }

@@ -97,6 +97,7 @@ static int solve_indefinite(descent *m, newton_work *k)
     if (info != 0)
         return 0;
     double largest = fmax(fabs(k->w[0]), fabs(k->w[n - 1]));
+    double smallest = (double)n * DBL_EPSILON * largest;
     double rounding = (double)n * st->opt.hessian_error * largest;
     if (largest == 0.0)
         return 0;
@@ -106,7 +107,7 @@ static int solve_indefinite(descent *m, newton_work *k)
         double along = 0.0;
         for (int64_t i = 0; i < n; i++)
             along += v[i] * number(dtype, m->mem.g[st->current], i);
-        along /= fmax(fabs(k->w[j]), rounding);
+        along /= fmax(fabs(k->w[j]), smallest);
         for (int64_t i = 0; i < n; i++)
             k->step[i] += along * v[i];
     }
