@@ -108,7 +108,8 @@ def scipy_method(method: str, **options: Any) -> SciPyMethod:
     callable
         It goes to SciPy in place of the name of a method, and everywhere where names are
         passed on: to ``basinhopping``, ``dual_annealing`` and ``shgo`` as
-        ``minimizer_kwargs={"method": ...}``. It can be pickled.
+        ``minimizer_kwargs={"method": ...}``. The latter two hand bounds over, which not
+        all methods take. It can be pickled.
 
     Raises
     ------

@@ -74,7 +74,7 @@ def minimize(
     bounds : sequence of (min, max), scipy.optimize.Bounds or ndarray, shape (n, 2)
         None or an infinity leaves a side open, equal numbers fix a component. Nothing is
         evaluated outside, differences included; x0 is moved inside, with a warning. For
-        "gd", "bfgs", "l-bfgs" and "l-bfgs-b".
+        "gd", and for "bfgs", "l-bfgs" and "l-bfgs-b", which are all L-BFGS-B then.
     constraints : optional
         Not handled: an error, unless None or empty.
     tol : float, optional
@@ -122,17 +122,30 @@ def minimize(
             Keep f, gnorm, alpha, nfev, nhev and seconds per iterate as
             ``result.history``.
 
-        For "gd": ``step`` ("bb1", "bb2", "previous" or "unit"), the first trial step.
-        For "cg": ``beta`` ("hager-zhang" or "polak-ribiere"). For "bfgs": ``hess_inv0``,
-        array_like of shape (n, n), symmetric positive definite. For "l-bfgs" and
-        "l-bfgs-b": ``maxcor``, the number of pairs, by default as many as memory traffic
-        allows (from 10 for large n to 60, at
-        most 5 n; with bounds 10); ``corrected``,
-        default True. For "newton-cg": ``xtol``, which stops where
-        ``norm(x_{k+1} - x_k, 1) <= n * xtol`` and, given without `gtol`, takes the place
-        of that test; ``maxinner``, the limit on products an iteration;
-        ``preconditioned``, by L-BFGS with ``maxcor`` pairs. For "trust-ncg":
-        ``initial_trust_radius``, ``max_trust_radius``, ``eta`` and ``maxinner``.
+        And of one method only:
+
+        step : {"bb1", "bb2", "previous", "unit"}
+            "gd": the first trial step.
+        beta : {"hager-zhang", "polak-ribiere"}
+            "cg": how the new gradient and the last direction are combined.
+        hess_inv0 : array_like, shape (n, n)
+            "bfgs", without bounds: symmetric, positive definite.
+        maxcor : int
+            "l-bfgs", "l-bfgs-b": the number of pairs; by default as many as memory
+            traffic allows, from 10 for large n to 60, at most 5 n, and 10 with bounds.
+            "newton-cg": the same of the preconditioner.
+        corrected : bool, default True
+            "l-bfgs", "l-bfgs-b": pairs are corrected with values of f.
+        xtol : float, default off
+            "newton-cg": stop where ``norm(x_{k+1} - x_k, 1) <= n * xtol``; given without
+            `gtol`, it takes the place of that test.
+        maxinner : int, default 2 n from 20 to 500
+            "newton-cg", "trust-ncg": limit on products for a direction.
+        preconditioned : bool, default False
+            "newton-cg": by L-BFGS.
+        initial_trust_radius, max_trust_radius, eta : float
+            "trust-ncg": the first radius (by default as long as x), the largest (none),
+            and the least share of the promised decrease that is accepted (0.15).
 
     Returns
     -------

@@ -1,8 +1,8 @@
 /* Wolfe conditions by bracketing and safeguarded cubic steps.
  *
  * phi(alpha) <= phi(0) + c1 alpha dphi(0) and dphi(alpha) >= c2 dphi(0)
- * (Nocedal & Wright 2006, eq. 3.6), with `strong` also dphi(alpha) <= -c2 dphi(0); where phi cannot be resolved, the approximate Wolfe
- * condition of Hager & Zhang 2005.
+ * (Nocedal & Wright 2006, eq. 3.6), with `strong` also dphi(alpha) <= -c2 dphi(0); where
+ * phi cannot be resolved, the approximate Wolfe condition of Hager & Zhang 2005.
  *
  * `lo` is too short (it met the first condition, not the second), `hi` too long. Until
  * a `hi` is known the step grows by extrapolation; then the bracket shrinks, by
