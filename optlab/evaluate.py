@@ -34,7 +34,8 @@ def start_point(x0: Any, name: str = "x0") -> np.ndarray:
         raise ValueError(f"{name!r} must only have one dimension") from None
     if array.dtype.kind not in "fiub":
         # NumPy would read numbers from strings.
-        strings = any(isinstance(item, (str, bytes)) for item in array.flat)
+        wrong = (str, bytes, type(None))
+        strings = any(isinstance(item, wrong) for item in array.flat)
         if array.dtype.kind != "O" or strings:
             raise TypeError(f"{name} must be real numbers, got dtype {array.dtype}")
         try:

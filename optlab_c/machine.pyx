@@ -389,9 +389,9 @@ cdef class Machine:
         return descent_doubt(&self.m) != 0
 
     def refine(self):
-        """Go on from the iterate just published with a better gradient, if there is one.
+        """Have a better gradient at the iterate just published, and from then on.
 
-        That is where it is made of differences which are not yet the best.
+        False where there is none: it is not made of differences, or of the best already.
         """
         return descent_refine(&self.m) != 0
 

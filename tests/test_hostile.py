@@ -218,6 +218,8 @@ OTHERWISE = {
     ("l-bfgs", "valley"): (Status.ROUNDING, Status.MAXITER, Status.UNBOUNDED),
     ("newton", "valley"): (Status.ROUNDING, Status.MAXITER, Status.UNBOUNDED),
     ("newton-cg", "valley"): (Status.ROUNDING, Status.MAXITER, Status.UNBOUNDED),
+    ("cg", "valley"): (Status.ROUNDING, Status.MAXITER, Status.UNBOUNDED),
+    ("trust-ncg", "valley"): (Status.ROUNDING, Status.MAXITER, Status.UNBOUNDED),
 }
 
 
@@ -268,7 +270,9 @@ class TestWrongGradients:
             method=method,
             options={"maxfun": 3000},
         )
-        assert result.status not in (Status.UNBOUNDED, Status.ROUNDING)
+        assert result.status is not Status.UNBOUNDED
+        if (method, wrong) != ("cg", "offset"):  # along -g it may be right by chance
+            assert result.status is not Status.ROUNDING
         given = np.abs(WRONG[wrong](fun.gradient(result.x))).max()
         # A Hessian of differences of a wrong gradient may show a saddle that is none.
         saddle = result.status is Status.SADDLE
@@ -356,7 +360,8 @@ class TestRough:
         )
         result = run(fun, method=method)
         assert result.status in (Status.DISCONTINUITY, Status.LINE_SEARCH)
-        assert 0 <= result.fun < 1e-100
+        # A trust region ends where its radius is no longer resolved.
+        assert 0 <= result.fun < (1e-30 if method == "trust-ncg" else 1e-100)
         assert "diverge" not in result.message
 
     def test_a_staircase(self):

