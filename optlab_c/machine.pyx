@@ -391,7 +391,7 @@ cdef class Machine:
     def refine(self):
         """Have a better gradient at the iterate just published, and from then on.
 
-        False where there is none: it is not made of differences, or of the best already.
+        False where there is none: it is no difference, or one of the best already.
         """
         return descent_refine(&self.m) != 0
 
