@@ -220,7 +220,14 @@ def minimize(
         if status is Status.CONVERGED and error > plan.common.gtol and machine.refine():
             status = _STATUS[machine.run(runnable, observer)]
             error = runnable.gradient_error
-    return _wrap(machine, plan, status, error, observer)
+    result = _wrap(machine, plan, status, error)
+    if plan.differences and box is not None:
+        result.jac[box[0] == box[1]] = np.nan  # what may not be moved has no difference
+    if observer is not None:
+        observer.finish(result)
+    if plan.common.disp:
+        print(result.summary())
+    return result
 
 
 def _first_look(runnable: Any, objective: Objective, x0: np.ndarray) -> type | None:
@@ -286,7 +293,6 @@ def _wrap(
     plan: Plan,
     status: Status,
     gradient_error: float,
-    observer: Observer | None,
 ) -> OptimizeResult:
     x, f, g, gnorm = machine.result()
     # A gradient that rounding hides is not small, and a saddle is no minimum. Written so
@@ -299,7 +305,7 @@ def _wrap(
     )
     if status is Status.CONVERGED and not success:
         status = Status.ROUNDING
-    result = OptimizeResult(
+    return OptimizeResult(
         x=x,
         fun=f,
         jac=g,
@@ -313,11 +319,6 @@ def _wrap(
         message=explain(status, f, gnorm, gradient_error, machine, plan),
         method=plan.row.name,
     )
-    if observer is not None:
-        observer.finish(result)
-    if plan.common.disp:
-        print(result.summary())
-    return result
 
 
 def _inverse_hessian(machine: Machine, plan: Plan) -> Any:

@@ -548,3 +548,19 @@ class TestDifferences:
         result = minimize(rosenbrock(5).value, x0, bounds=bounds)
         assert result.success, result.message
         assert result.nfev < 10_000
+
+    @pytest.mark.parametrize("jac", [None, "3-point", "cs"])
+    def test_the_slope_of_what_is_fixed_is_unknown(self, jac):
+        """NaN, as in SciPy; of a gradient that is given it is known."""
+        fun = rosenbrock(3)
+        bounds = [(None, None), (0.5, 0.5), (0, 2)]
+
+        def value(x):
+            return np.sum(100 * (x[1:] - x[:-1] ** 2) ** 2 + (1 - x[:-1]) ** 2)
+
+        result = minimize(value, [0.1, 0.5, 1.0], jac=jac, bounds=bounds)
+        assert result.success
+        assert np.isnan(result.jac).tolist() == [False, True, False]
+        given = minimize(fun, [0.1, 0.5, 1.0], jac=True, bounds=bounds)
+        assert same_bits(given.jac, fun.gradient(given.x))
+        np.testing.assert_allclose(result.x, given.x, atol=1e-5)

@@ -70,6 +70,7 @@ def stationarity(
     if bounds is not None:
         low, high = np.asarray(bounds, dtype=float).T
         step = np.clip(step, low - x, high - x)  # as P(x - g) - x, but without rounding
+        step[low == high] = 0  # whatever the slope, known or not
     return float(np.max(np.abs(step)))
 
 
