@@ -26,7 +26,7 @@ FIRST_ORDER = [kind for kind in METHODS if kind not in BOUNDED + SECOND_ORDER]
 SOLVERS = solvers(FIRST_ORDER)
 
 
-class Quality:
+class _Quality:
     """Every solver judged by the same test.
 
     asv tells caches apart by where `setup_cache` stands: every class has its own.
@@ -55,7 +55,7 @@ class Quality:
     track_evaluations_where_all_solve.unit = "evaluations"
 
 
-class Registry(Quality):
+class Registry(_Quality):
     """The whole registry."""
 
     params = (list(SOLVERS),)
@@ -64,7 +64,7 @@ class Registry(Quality):
         return run(list(SOLVERS.values()), choose_problems())
 
 
-class SecondOrder(Quality):
+class SecondOrder(_Quality):
     """Methods that use second derivatives; a product counts as an evaluation."""
 
     params = (list(solvers(SECOND_ORDER)),)
@@ -73,7 +73,7 @@ class SecondOrder(Quality):
         return run(list(solvers(SECOND_ORDER).values()), choose_problems(("mgh",)))
 
 
-class Bounded(Quality):
+class Bounded(_Quality):
     """Problems with bounds."""
 
     params = (list(solvers(BOUNDED)),)
