@@ -112,7 +112,7 @@ def in_precision(sides: Sides, dtype: np.dtype) -> Sides:
     if empty.any():
         i = int(np.argmax(empty))
         raise ValueError(
-            f"bounds[{i}] hold no {dtype} number: from {lower[i]!r} to {upper[i]!r}"
+            f"bounds[{i}] hold no {dtype} number: from {lower[i]:.17g} to {upper[i]:.17g}"
         )
     return low, high
 

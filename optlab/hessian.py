@@ -219,7 +219,7 @@ class Operator:
 
     def dense(self) -> np.ndarray:
         """H by n products, symmetric."""
-        H = np.asarray(self.H @ np.eye(self.H.shape[0]))
+        H = np.array([self.product(e) for e in np.eye(self.H.shape[0])])
         return np.asarray((H + H.T) / 2)
 
     def newton(self, g: np.ndarray) -> Newton:

@@ -99,7 +99,7 @@ def minimize(
             Limit on iterations.
         maxfun : int, default none
             Limit on evaluations of `fun`, those of differences included; it may be
-            exceeded by those of one gradient.
+            exceeded by those of one gradient, or two where differences are refined.
         line_search : str
             One of the names in `optlab.methods.LINE_SEARCHES`; its own options (`c1`,
             `c2`, `maxls`, ...) are given beside it.

@@ -846,6 +846,8 @@ cdef class PythonObjective:
                 # Written so that a slope that is not finite needs no second look.
                 resolved = resolved or not fabs(slope * width) <= rounding
                 error = rounding / fabs(width)
+                if self.lower is not None:  # no projected slope is longer than the box
+                    error = min(error, self.high[i] - self.low[i])
                 if not self.held(self.get(x, i), i, slope, error):
                     self.gradient_error = max(self.gradient_error, error)
             self.put(g, i, slope)

@@ -36,7 +36,7 @@ enum { ESCAPE_TRIALS = 20 };
 
 /* Iterates in a row at which neither f nor the gradient got any better; more where there
  * are more unknowns to go wrong in. */
-enum { STALLED_AFTER = 50, STALLED_AT_MOST = 500 };
+enum { STALLED_AFTER = 50, STALLED_AT_MOST = 500, STALLED_ROUGHLY = 15 };
 static const double ROUGH = 0.01; /* of f: what better means for rough differences */
 
 const direction_row direction_rows[DIRECTION_KINDS] = {
@@ -220,6 +220,8 @@ static int publish(descent *m)
 static int has_stalled(const descent *m)
 {
     int64_t limit = STALLED_AFTER + m->st.opt.n;
+    if (m->st.opt.refinable && !m->st.refined)
+        limit = STALLED_ROUGHLY;
     return m->st.stalled >= (limit < STALLED_AT_MOST ? limit : STALLED_AT_MOST);
 }
 
@@ -526,7 +528,8 @@ static int search_failed(descent *m)
     search *s = &st->search;
     if (s->below < s->phi0 && st->improved) {
         /* A trial met sufficient decrease: progress, though not all that was asked. */
-        st->expansions = search_expanding(s) && far_away(m) ? st->expansions + 1 : 0;
+        int far = search_expanding(s) && far_away(m) && !st->opt.boxed;
+        st->expansions = far ? st->expansions + 1 : 0;
         if (st->expansions >= UNBOUNDED_AFTER)
             return finish(m, OPTLAB_UNBOUNDED);
         st->trial = st->best;

@@ -49,6 +49,7 @@ SCALED = {
     ("cg", "hager-zhang"): {"brown_badly_scaled", "powell_badly_scaled"},
     ("cg", "strong-wolfe"): {
         "brown_badly_scaled",
+        "brown_dennis",  # f = 9e4 at the minimum: its rounding hides what is left
         "powell_badly_scaled",
         "random_least_squares",
     },

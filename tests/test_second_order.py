@@ -1059,3 +1059,21 @@ class TestProducts:
                 options={"maxcor": 5},
             )
         assert len(told) == 1
+
+    @every_method
+    def test_an_operator_that_knows_vectors_only(self, method):
+        """Its matvec would make something else of a column."""
+        d = np.array([1.0, 2.0, 3.0])
+
+        def hess(x):
+            return LinearOperator((3, 3), matvec=lambda v: d * v, dtype=float)
+
+        result = minimize(
+            lambda x: (float(d @ (x * x)) / 2, d * x),
+            np.ones(3),
+            jac=True,
+            hess=hess,
+            method=method,
+        )
+        assert result.success
+        np.testing.assert_allclose(result.x, 0, atol=1e-5)

@@ -504,6 +504,16 @@ class TestScales:
         )
         assert np.abs(result.x).max() < 1e-20
 
+    def test_a_large_box_is_never_unbounded(self):
+        result = minimize(
+            lambda x: (-float(x.sum()), -np.ones(3)),
+            np.full(3, 0.5),
+            jac=True,
+            bounds=[(-1e60, 1e60)] * 3,
+        )
+        assert result.status is Status.CONVERGED
+        np.testing.assert_array_equal(result.x, 1e60)
+
     def test_a_box_is_never_unbounded(self):
         result = minimize(
             lambda x: (-1e160 * float(x.sum()), np.full(2, -1e160)),
@@ -548,6 +558,12 @@ class TestDifferences:
         result = minimize(rosenbrock(5).value, x0, bounds=bounds)
         assert result.success, result.message
         assert result.nfev < 10_000
+
+    def test_a_box_narrower_than_gtol(self):
+        result = minimize(
+            rosenbrock().value, [-0.5, 0.0], bounds=[(-0.5, -0.5 + 1e-10), (-2, 2)]
+        )
+        assert result.success, result.message
 
     @pytest.mark.parametrize("jac", [None, "3-point", "cs"])
     def test_the_slope_of_what_is_fixed_is_unknown(self, jac):

@@ -62,7 +62,7 @@ void cg_update(descent *m, int from, int to, double dphi_to)
         dir->beta = fmax(0.0, yg_to / gg);
     } else {
         double dy = dphi_to - st->dphi;
-        double beta = (yg_to - 2.0 * pair.yy * dphi_to / dy) / dy;
+        double beta = (yg_to - 2.0 * (pair.yy / dy) * dphi_to) / dy;
         dir->beta = fmax(beta, ETA * st->dphi / dir->dd);
     }
     dir->ss = pair.ss;
