@@ -66,8 +66,7 @@ def extras_of(method, problem, tight=False):
         ends = (0.5 if tight else 100.0, 100.0)
         extras["bounds"] = [(-100.0, ends[i % 2]) for i in range(problem.n)]
     if row.second_order:
-        name = "hess" if method == "Newton" else "hessp"
-        extras[name] = getattr(problem, name)
+        extras[row.second] = getattr(problem, row.second)
     return extras
 
 

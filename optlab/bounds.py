@@ -7,6 +7,7 @@ import numpy as np
 from scipy.optimize import Bounds, OptimizeWarning
 
 from optlab.options import as_array, stack_level
+from optlab_c.machine import first_empty
 
 Sides = tuple[np.ndarray, np.ndarray]
 
@@ -41,10 +42,8 @@ def as_bounds(bounds: Any, n: int) -> Sides | None:
     else:
         lower, upper = _columns(bounds, n)
     lower, upper = (_side(side, n) for side in (lower, upper))
-    # Written so that NaN is found, too.
-    held = (lower <= upper) & (lower < np.inf) & (upper > -np.inf)
-    if not held.all():
-        i = int(np.argmin(held))
+    i = first_empty(lower, upper)
+    if i >= 0:
         if np.isnan(lower[i]) or np.isnan(upper[i]):
             raise ValueError("bounds must not be NaN")
         raise ValueError(
@@ -75,8 +74,14 @@ def _columns(bounds: Any, n: int) -> tuple[Any, Any]:
     return bounds[:, 0], bounds[:, 1]
 
 
-def _closed(ends: tuple[Any, ...], infinity: float) -> list[Any]:
+def _closed(ends: tuple[Any, ...], infinity: float) -> Any:
     """The ends of one side, with an infinity for None."""
+    try:
+        array = np.asarray(ends)
+    except ValueError:  # ends of several lengths, which are no numbers
+        return ends
+    if array.dtype != object:
+        return array
     return [infinity if end is None else end for end in ends]
 
 
@@ -85,6 +90,8 @@ def _side(side: Any, n: int) -> np.ndarray:
     array = as_array("bounds", side)
     if array.size != 1 and array.shape != (n,):
         raise ValueError(f"bounds must have shape ({n},), got {array.shape}")
+    if array.size == n:
+        return array.reshape(n).astype(np.float64)
     return np.full(n, array.reshape(-1), dtype=np.float64)
 
 

@@ -80,19 +80,18 @@ SHORT = 0.1  # seconds; shorter runs are repeated, and the median time is taken
 REPEATS = 3
 STARTS = (1.0, 10.0, 100.0)
 
-# SciPy's methods, and what they take.
-SCIPY = (
-    "BFGS",
-    "L-BFGS-B",
-    "CG",
-    "Newton-CG",
-    "trust-ncg",
-    "trust-krylov",
-    "trust-exact",
-)
+# SciPy's methods, and the second derivatives that they take.
+SCIPY = {
+    "BFGS": None,
+    "L-BFGS-B": None,
+    "CG": None,
+    "Newton-CG": "hessp",
+    "trust-ncg": "hessp",
+    "trust-krylov": "hessp",
+    "trust-exact": "hess",
+    "TNC": None,
+}
 SCIPY_BOUNDED = ("L-BFGS-B", "TNC")
-PRODUCTS = ("newton-cg", "trust-ncg", "trust-krylov")
-HESSIANS = ("newton", "trust-exact")
 
 
 class Problem(Protocol):
@@ -239,7 +238,7 @@ def solvers() -> dict[str, Solver]:
     from optlab.methods import METHODS
 
     found = [optlab_solver(name) for name in METHODS]
-    found += [scipy_solver(name) for name in dict.fromkeys(SCIPY + SCIPY_BOUNDED)]
+    found += [scipy_solver(name) for name in SCIPY]
     return {f"{s.library}:{s.method}".lower(): s for s in found}
 
 
@@ -272,7 +271,7 @@ def optlab_solver(method: str, **options: Any) -> Solver:
             method=method,
             bounds=fun.bounds,
             options=limits | options,
-            **(_second_derivatives(row.name, fun) if row.second_order else {}),
+            **_second_derivatives(row.second, fun),
         )
 
     return Solver("optlab", _described(method, options), solve, row.bounds)
@@ -303,7 +302,7 @@ def scipy_solver(method: str, **options: Any) -> Solver:
                 raise StopIteration
 
         limits: dict[str, Any] = {"gtol": gtol, "maxiter": maxfun}
-        more: dict[str, Any] = _second_derivatives(method.lower(), fun)
+        more: dict[str, Any] = _second_derivatives(SCIPY.get(method), fun)
         if method == "L-BFGS-B":
             limits |= {"ftol": 0.0, "maxfun": maxfun}
         elif method == "TNC":
@@ -324,11 +323,9 @@ def scipy_solver(method: str, **options: Any) -> Solver:
     return Solver("scipy", _described(method, options), solve, method in SCIPY_BOUNDED)
 
 
-def _second_derivatives(method: str, fun: Metered) -> dict[str, Any]:
-    """What of the second derivatives a method of either library takes."""
-    if method in HESSIANS:
-        return {"hess": fun.hess}
-    return {"hessp": fun.hessp} if method in PRODUCTS else {}
+def _second_derivatives(name: str | None, fun: Metered) -> dict[str, Any]:
+    """The argument for second derivatives of either library's minimize."""
+    return {} if name is None else {name: getattr(fun, name)}
 
 
 def _described(method: str, options: dict[str, Any]) -> str:

@@ -8,9 +8,10 @@ from scipy.optimize import HessianUpdateStrategy
 
 from optlab.bounds import Sides
 from optlab.hessian import Hessian
+from optlab.options import of_objects
 from optlab.workers import Map
-from optlab_c.callables import HV, H, PythonObjective, provides
-from optlab_c.machine import DTYPES, all_finite, objective_dtype
+from optlab_c.callables import PythonObjective
+from optlab_c.machine import DTYPES, all_finite, has_hessian, objective_dtype
 
 if TYPE_CHECKING:
     from optlab.plan import Plan
@@ -33,17 +34,7 @@ def start_point(x0: Any, name: str = "x0") -> np.ndarray:
     except ValueError:  # rows of several lengths
         raise ValueError(f"{name!r} must only have one dimension") from None
     if array.dtype.kind not in "fiub":
-        # NumPy would read numbers from strings.
-        wrong = (str, bytes, type(None))
-        strings = any(isinstance(item, wrong) for item in array.flat)
-        if array.dtype.kind != "O" or strings:
-            raise TypeError(f"{name} must be real numbers, got dtype {array.dtype}")
-        try:
-            array = array.astype(np.float64)
-        except (TypeError, ValueError):
-            raise TypeError(f"{name} must be real numbers, got objects") from None
-        except OverflowError:
-            raise ValueError(f"{name} must be finite") from None
+        array = of_objects(name, array)
     if array.ndim > 1:
         raise ValueError(
             f"{name!r} must only have one dimension, got shape {array.shape}"
@@ -98,10 +89,9 @@ class Objective:
     mode : str
         Where the gradient is from: "compiled", "joint" (one call gives f and g),
         "separate", "2-point", "3-point" or "cs".
-    second : str or None
-        Where the Hessian is from: "hess", "hessp", "2-point", "3-point", "cs" (differences
-        of the gradient) or "compiled"; None if nothing was said, so that it will be
-        "2-point" where it is needed.
+    second : str
+        Where the Hessian is from, if it is needed: "hess", "hessp", "compiled", or
+        differences of the gradient, "2-point", "3-point" or "cs".
     given : str or None
         The argument that the user gave for the Hessian, "hess" or "hessp".
     dtype : numpy.dtype or None
@@ -122,16 +112,17 @@ class Objective:
 
     hess: Callable[..., Any] | None
     hessp: Callable[..., Any] | None
-    second: str | None
+    second: str
 
     def __init__(self, fun: Any, jac: Any, hess: Any = None, hessp: Any = None) -> None:
         self.fun = fun
         self.jac: Callable[..., Any] | None = None
         self.capsule: object | None = None
         self.dtype: np.dtype | None = None
+        self.given = None if hessp is None else "hessp"
+        if hess is not None:
+            self.given = "hess"
         self._take_second(hess, hessp)
-        given = {"hess": hess, "hessp": hessp}
-        self.given = next((name for name, v in given.items() if v is not None), None)
         if isinstance(jac, (bool, np.bool_)):  # SciPy documents False as None
             jac = True if jac else None
         if jac is None or (jac is True and not callable(fun)) or _is_compiled(fun, jac):
@@ -148,14 +139,24 @@ class Objective:
             )
         if self.mode != "compiled" and not callable(self.fun):
             raise TypeError(f"fun must be callable, got {type(fun).__name__}")
-        if self.second == "cs" and self.mode in DIFFERENCES:
+        if self.second == "cs" and self.differences:
             raise ValueError(
                 "hess='cs' needs the gradient: jac must be callable or True"
             )
 
+    @property
+    def differences(self) -> bool:
+        """Whether the gradient is made of differences of f."""
+        return self.mode in DIFFERENCES
+
+    @property
+    def second_differences(self) -> bool:
+        """Whether the Hessian is made of differences of the gradient."""
+        return self.second in DIFFERENCES
+
     def _take_second(self, hess: Any, hessp: Any) -> None:
         """What is said of the Hessian."""
-        self.second = self.hess = self.hessp = None
+        self.second, self.hess, self.hessp = "2-point", None, None
         if hessp is not None and not callable(hessp):
             raise TypeError(f"hessp must be callable, got {hessp!r}")
         if hess is None:
@@ -181,7 +182,7 @@ class Objective:
         if capsule is not None:
             self.mode, self.capsule = "compiled", capsule
             self.dtype = objective_dtype(capsule)
-            if self.second is None and provides(capsule) & (HV | H):
+            if self.given is None and has_hessian(capsule):
                 self.second = "compiled"
         elif (both := getattr(fun, "fun_and_grad", None)) is not None:
             self.mode, self.fun = "joint", both
@@ -190,7 +191,7 @@ class Objective:
                 self.dtype = np.dtype(wanted)
                 if self.dtype not in DTYPES:
                     raise TypeError(f"fun.dtype must be one of {DTYPES}, got {wanted}")
-            if self.second is None:
+            if self.given is None:
                 own = (getattr(fun, name, None) for name in ("hess", "hessp"))
                 self._take_second(*(one if callable(one) else None for one in own))
         else:
@@ -228,7 +229,7 @@ class Objective:
                 )
         hess: Hessian | None = None
         if second:
-            source = self.second or "2-point"
+            source = self.second
             hess = None if self.hess is None else Hessian(self.hess, plan.n)
         return PythonObjective(
             mode,

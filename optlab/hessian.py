@@ -11,6 +11,8 @@ import numpy as np
 from scipy import linalg, sparse
 from scipy.sparse.linalg import ArpackError, LinearOperator, eigsh, splu
 
+from optlab.options import of_objects
+
 EPS = float(np.finfo(np.float64).eps)
 
 # Up to this size a sparse matrix gains nothing.
@@ -71,14 +73,12 @@ class Hessian:
     def _as_array(self, answer: Any) -> np.ndarray:
         try:
             array = np.asarray(answer)
-            if array.dtype.kind == "O" and not any(
-                isinstance(item, (str, bytes, type(None))) for item in array.flat
-            ):
-                array = array.astype(np.float64)
-        except (TypeError, ValueError):  # ragged, or what is no number
+        except ValueError:  # rows of several lengths
             raise TypeError(
                 f"hess must be real numbers, got {type(answer).__name__}"
             ) from None
+        if array.dtype.kind == "O":
+            array = of_objects("hess", array)
         return array.reshape(1, 1) if self.n == array.size == 1 else array
 
     @np.errstate(all="ignore")  # infinity is found, and needs no warning

@@ -7,7 +7,7 @@ from warnings import warn
 import numpy as np
 
 from optlab.bounds import Sides, as_bounds, clip_start, in_precision
-from optlab.evaluate import DIFFERENCES, Objective, as_args, in_dtype, start_point
+from optlab.evaluate import Objective, as_args, in_dtype, start_point
 from optlab.hessian import Operator, Sparse
 from optlab.methods import METHODS, Method, find_method
 from optlab.observe import Observer
@@ -16,7 +16,7 @@ from optlab.plan import Plan, as_options, plan_run
 from optlab.report import explain
 from optlab.result import Deferred, InverseHessian, OptimizeResult, Status
 from optlab.workers import pool
-from optlab_c.machine import Machine
+from optlab_c.machine import Machine, all_open
 
 # A dense inverse Hessian pays for itself up to here; beyond, L-BFGS is chosen.
 BFGS_UP_TO = 300
@@ -198,7 +198,7 @@ def minimize(
         x0 = clip_start(x0, *box)
 
     differences = plan.differences or (
-        row.second_order and objective.second in (None, *DIFFERENCES)
+        row.second_order and objective.second_differences
     )
     with pool(plan.common.workers if differences else None) as parallel_map:
         runnable = objective.bind(
@@ -251,7 +251,7 @@ def _choose(method: str | None, n: int, bounds: Any) -> Method:
 def _box(row: Method, bounds: Any, n: int) -> Sides | None:
     """The bounds, if there are any; refused by methods that do not handle them."""
     box = as_bounds(bounds, n)
-    if box is None or not any(np.isfinite(side).any() for side in box):
+    if box is None or all_open(*box):
         return None
     if not row.bounds:
         able = ", ".join(name for name, other in METHODS.items() if other.bounds)
@@ -275,13 +275,13 @@ def _check(row: Method, objective: Objective, n: int, constraints: Any) -> None:
                 stacklevel=stack_level(),
             )
         return
-    if objective.mode in DIFFERENCES:
+    if objective.differences:
         raise ValueError(
             f"jac is required by method {row.name!r}: a callable, or True where fun "
             "gives both"
         )
-    by_differences = objective.second in (None, *DIFFERENCES)
-    if row.second == "hess" and by_differences and n > DIFFERENCES_UP_TO:
+    whole = row.second == "hess" and objective.second_differences
+    if whole and n > DIFFERENCES_UP_TO:
         raise ValueError(
             f"hess is required by method {row.name!r} beyond n = {DIFFERENCES_UP_TO}, "
             f"got n = {n}; method 'newton-cg' needs products only"

@@ -142,6 +142,21 @@ def as_array(name: str, value: Any) -> np.ndarray:
     return array
 
 
+def of_objects(name: str, array: np.ndarray) -> np.ndarray:
+    """Doubles from an array of objects; NumPy would read strings and None as well."""
+    if array.dtype.kind != "O":
+        raise TypeError(f"{name} must be real numbers, got dtype {array.dtype}")
+    wrong = (str, bytes, type(None))
+    try:
+        if any(isinstance(item, wrong) for item in array.flat):
+            raise TypeError
+        return array.astype(np.float64)
+    except (TypeError, ValueError):
+        raise TypeError(f"{name} must be real numbers, got objects") from None
+    except OverflowError:
+        raise ValueError(f"{name} must be finite") from None
+
+
 def positive_array(name: str, value: Any) -> np.ndarray:
     """One positive step, or one for each unknown."""
     array = np.atleast_1d(as_array(name, value))

@@ -35,8 +35,7 @@ class Kind(NamedTuple):
     """What of an objective, beside its size, decides about a plan."""
 
     dtype: np.dtype | None
-    differences: bool
-    forward: bool
+    mode: str
     second: str | None
     bounded: bool
     solved: bool
@@ -82,22 +81,16 @@ def plan_run(
     `tell`: warn of options that are ignored.
     """
     given = as_options(given)
-    kind = Kind(
-        dtype=objective.dtype,
-        differences=objective.mode in DIFFERENCES,
-        forward=objective.mode == "2-point",
-        second=(objective.second or "2-point") if row.second_order else None,
-        bounded=bounded,
-        solved=solved,
-    )
+    second = objective.second if row.second_order else None
+    kind = Kind(objective.dtype, objective.mode, second, bounded, solved)
     items = tuple(given.items())
     types = tuple(map(type, given.values()))
     plan = None
-    # An option that cannot be hashed is an array, or a mistake; and what evaluates
-    # differences must not be kept alive.
-    with suppress(TypeError):
-        if "workers" not in given:
+    if "workers" not in given:  # what evaluates differences must not be kept alive
+        try:
             plan = _cached(row, n, kind, items, types)
+        except TypeError:  # an option that cannot be hashed: an array, or a mistake
+            plan = None
     if plan is None:
         plan = _plan(row, n, kind, dict(items))
     for name in plan.ignored if tell else ():
@@ -148,6 +141,7 @@ def _hessian_error(second: str | None, eps: float) -> float:
 
 def _plan(row: Method, n: int, kind: Kind, given: dict[str, Any]) -> Plan:
     wanted, bounded = kind.dtype, kind.bounded
+    differences = kind.mode in DIFFERENCES
     search_row = find_line_search(given.pop("line_search", row.line_search))
     if search_row.name == row.line_search:
         given = {**_defaults(row, given), **given}
@@ -198,12 +192,12 @@ def _plan(row: Method, n: int, kind: Kind, given: dict[str, Any]) -> Plan:
         maxinner=values.get("maxinner") or max(20, min(2 * n, 500)),
         radius=values.get("initial_trust_radius") or 0.0,
         radius_max=values.get("max_trust_radius", math.inf),
-        refinable=kind.forward
+        refinable=kind.mode == "2-point"
         and common.eps is None
         and common.finite_diff_rel_step is None,
         hessian_error=_hessian_error(kind.second, float(np.finfo(dtype).eps)),
         noise=NOISE_ULPS * float(np.finfo(dtype).eps),
-        values_first=kind.differences,
+        values_first=differences,
         maxls=search.maxls,
         c1=c1,
         c2=getattr(search, "c2", 0.9),
@@ -216,5 +210,5 @@ def _plan(row: Method, n: int, kind: Kind, given: dict[str, Any]) -> Plan:
         gamma=getattr(search, "shrinkage", 0.66),
     )
     return Plan(
-        row, n, dtype, kind.differences, bounded, common, settings, hess_inv0, ignored
+        row, n, dtype, differences, bounded, common, settings, hess_inv0, ignored
     )

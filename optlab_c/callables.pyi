@@ -8,11 +8,7 @@ DIFFERENCES: dict[str, int]
 MODES: dict[str, int]
 SECOND: dict[str, int]
 DTYPES: tuple[np.dtype, ...]
-HV: int
-H: int
-SOLVE: int
 
-def provides(capsule: object) -> int: ...
 def unit_vectors(n: int, which: Iterable[int]) -> Iterator[np.ndarray]: ...
 def complex_points(
     x: np.ndarray, V: Iterable[np.ndarray], steps: Iterable[float]

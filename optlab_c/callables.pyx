@@ -11,7 +11,6 @@ Hessian products of those of the gradient. They never leave the bounds.
 cimport cython
 cimport numpy as cnp
 from cpython.float cimport PyFloat_AS_DOUBLE, PyFloat_Check
-from cpython.pycapsule cimport PyCapsule_GetPointer
 from cpython.ref cimport PyObject
 from libc.float cimport DBL_MAX, FLT_MAX
 from libc.math cimport cbrt, copysign, fabs, isfinite, sqrt
@@ -26,10 +25,8 @@ from optlab_c.abi cimport (
     OPTLAB_G,
     OPTLAB_H,
     OPTLAB_HV,
-    OPTLAB_OBJECTIVE_CAPSULE,
     OPTLAB_SOLVE,
     optlab_eval,
-    optlab_objective,
     optlab_point,
 )
 
@@ -55,7 +52,6 @@ MODES = {"joint": JOINT, "separate": SEPARATE} | DIFFERENCES
 SECOND = {"hessp": PRODUCTS, "hess": MATRIX} | DIFFERENCES
 
 DTYPES = (np.dtype(np.float64), np.dtype(np.float32))
-HV, H, SOLVE = OPTLAB_HV, OPTLAB_H, OPTLAB_SOLVE
 
 cdef double EPSILON[2]
 EPSILON[0] = np.finfo(np.float64).eps
@@ -144,13 +140,6 @@ cdef str describe(object v):
         return "None"
     dtype = f" of dtype {v.dtype}" if hasattr(v, "dtype") else ""
     return type(v).__name__ + dtype
-
-
-def provides(capsule):
-    """What a compiled objective answers: a mask."""
-    return (
-        <optlab_objective*>PyCapsule_GetPointer(capsule, OPTLAB_OBJECTIVE_CAPSULE)
-    ).provides
 
 
 class Applied:

@@ -587,14 +587,12 @@ static int start_probes(descent *m)
     double norm = vec_norm(dtype, n, g, 2.0);
     if (norm == 0.0)
         return finish(m, OPTLAB_LINE_SEARCH);
+    vec_scale(dtype, n, -1.0 / norm, g, m->mem.d);
     if (st->opt.bounded) {
-        vec_scale(dtype, n, -1.0 / norm, g, m->mem.d);
         double back = vec_longest_step(dtype, n, x, m->mem.d, m->mem.lb, m->mem.ub);
         vec_scale(dtype, n, -1.0, m->mem.d, m->mem.d);
         double ahead = vec_longest_step(dtype, n, x, m->mem.d, m->mem.lb, m->mem.ub);
         size = fmin(size, 10.0 * fmin(back, ahead));
-    } else {
-        vec_scale(dtype, n, -1.0 / norm, g, m->mem.d);
     }
     st->probe_slope = st->dphi = -norm;
     st->direction.dd = 1.0;

@@ -42,10 +42,7 @@ static int evaluate(loop *run, int want, optlab_point *point)
 static void set_unit(int dtype, int64_t n, int64_t i, void *v)
 {
     memset(v, 0, vec_bytes(dtype, n));
-    if (dtype == OPTLAB_FLOAT32)
-        ((float *)v)[i] = 1.0f;
-    else
-        ((double *)v)[i] = 1.0;
+    vec_put(dtype, v, i, 1.0);
 }
 
 /* A Hessian from an objective that has products only: column by column. */

@@ -12,6 +12,7 @@ from cpython.pycapsule cimport (
     PyCapsule_GetPointer,
     PyCapsule_IsValid,
 )
+from libc.math cimport INFINITY, isfinite
 from libc.stdint cimport int64_t
 from libc.string cimport memcpy
 
@@ -83,12 +84,13 @@ from zlib import crc32
 
 import numpy as np
 
+from optlab_c.callables import DTYPES
+
 cnp.import_array()
 
 F, G, HV, H, SOLVE = OPTLAB_F, OPTLAB_G, OPTLAB_HV, OPTLAB_H, OPTLAB_SOLVE
 FINE = OPTLAB_FINE
 ITERATE, DONE, CURVATURE = DESCENT_ITERATE, DESCENT_DONE, DESCENT_CURVATURE
-DTYPES = (np.dtype(np.float64), np.dtype(np.float32))
 DIRECTIONS = {direction_rows[i].name.decode(): i for i in range(DIRECTION_KINDS)}
 SEARCHES = {search_rows[i].name.decode(): i for i in range(SEARCH_KINDS)}
 STEP_RULES = {"bb1": 0, "bb2": 1, "previous": 2, "unit": 3}
@@ -642,6 +644,32 @@ cdef const optlab_objective* compiled(capsule, int64_t n, int dtype) except NULL
 def objective_dtype(capsule):
     """The dtype of the vectors of a compiled objective."""
     return DTYPES[in_capsule(capsule).dtype]
+
+
+def has_hessian(capsule):
+    """Whether a compiled objective answers Hessians, or their products."""
+    return in_capsule(capsule).provides & (OPTLAB_HV | OPTLAB_H) != 0
+
+
+# One pass each over short vectors, where NumPy takes several and an array for each.
+
+def first_empty(const double[::1] lower not None, const double[::1] upper not None):
+    """The first component between whose bounds there is no number, or -1."""
+    cdef int64_t i
+    for i in range(lower.shape[0]):
+        # Written so that NaN is found, too.
+        if not (lower[i] <= upper[i] and lower[i] < INFINITY and upper[i] > -INFINITY):
+            return i
+    return -1
+
+
+def all_open(const double[::1] lower not None, const double[::1] upper not None):
+    """Whether no component is bounded."""
+    cdef int64_t i
+    for i in range(lower.shape[0]):
+        if isfinite(lower[i]) or isfinite(upper[i]):
+            return False
+    return True
 
 
 def all_finite(cnp.ndarray array not None):

@@ -49,6 +49,20 @@ void vec_scatter(int dtype, int64_t n, void *v);
 void vec_inner_descent(int dtype, int64_t n, const void *x, const void *g,
                        const void *lb, const void *ub, void *out);
 
+/* One number of a vector. */
+static inline double vec_get(int dtype, const void *v, int64_t i)
+{
+    return dtype == OPTLAB_FLOAT32 ? ((const float *)v)[i] : ((const double *)v)[i];
+}
+
+static inline void vec_put(int dtype, void *v, int64_t i, double value)
+{
+    if (dtype == OPTLAB_FLOAT32)
+        ((float *)v)[i] = (float)value;
+    else
+        ((double *)v)[i] = value;
+}
+
 /* out = a x */
 void vec_scale(int dtype, int64_t n, double a, const void *x, void *out);
 

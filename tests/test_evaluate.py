@@ -62,9 +62,9 @@ def bound(objective, **more):
 @pytest.mark.parametrize(
     ("arguments", "mode", "second"),
     [
-        ((f, None), "2-point", None),
-        ((f, "cs"), "cs", None),
-        ((f, g), "separate", None),
+        ((f, None), "2-point", "2-point"),
+        ((f, "cs"), "cs", "2-point"),
+        ((f, g), "separate", "2-point"),
         ((f, g, h), "separate", "hess"),
         ((f, g, h, hp), "separate", "hess"),
         ((f, g, None, hp), "separate", "hessp"),
@@ -77,7 +77,7 @@ def bound(objective, **more):
         ((WithHessian(), True), "joint", "hess"),
         ((WithHessian(), None, None, hp), "joint", "hessp"),
         ((WithProducts(), None), "joint", "hessp"),
-        ((WithAttributes(), None), "joint", None),
+        ((WithAttributes(), None), "joint", "2-point"),
         ((WithProducts(), None, "3-point"), "joint", "3-point"),
         ((problems.get("rosenbrock"), None), "compiled", "compiled"),
         ((problems.get("rosenbrock"), None, h), "compiled", "hess"),

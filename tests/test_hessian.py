@@ -151,6 +151,7 @@ class TestRefused:
             ([["1"] * N] * N, TypeError, "real numbers"),
             ([[1.0], [1.0, 2.0]], TypeError, "real numbers, got list"),
             (object(), TypeError, "real numbers, got object"),
+            ([[10**400] * N] * N, ValueError, "finite"),
             (np.triu(A), ValueError, "symmetric"),
             (sparse.csr_array(np.triu(A)), ValueError, "symmetric"),
             (A + 1e-3 * np.eye(N, k=1), ValueError, "symmetric"),

@@ -56,10 +56,10 @@ void cg_update(descent *m, int from, int to, double dphi_to)
     const void *g = m->mem.g[from], *g_to = m->mem.g[to];
     pair_products pair = vec_pair(dtype, n, m->mem.x[to], m->mem.x[from], g_to, g, 0.0,
                                   NULL, NULL);
-    double gg = vec_dot(dtype, n, g, g), gg_to = vec_dot(dtype, n, g_to, g_to);
+    double gg_to = vec_dot(dtype, n, g_to, g_to);
     double yg_to = gg_to - vec_dot(dtype, n, g, g_to);
     if (st->opt.beta == CG_POLAK_RIBIERE) {
-        dir->beta = fmax(0.0, yg_to / gg);
+        dir->beta = fmax(0.0, yg_to / vec_dot(dtype, n, g, g));
     } else {
         double dy = dphi_to - st->dphi;
         double beta = (yg_to - 2.0 * (pair.yy / dy) * dphi_to) / dy;

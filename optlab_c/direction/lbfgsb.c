@@ -147,15 +147,22 @@ static int prepare_model(const descent *m, small_systems *k)
 {
     int64_t p = k->p, max = m->st.opt.maxcor;
     const double *R = m->mem.R, *SS = m->mem.SS;
-    for (int64_t i = 0; i < p; i++)
+    double *roots = k->t;
+    for (int64_t i = 0; i < p; i++) {
         k->D[i] = R[k->order[i] * max + k->order[i]];
-    for (int64_t i = 0; i < p; i++)
-        for (int64_t j = 0; j < p; j++) {
-            double sy = j < i ? R[k->order[j] * max + k->order[i]] : 0.0;
-            k->L[i * p + j] = sy;
-            k->V[i * p + j] = sy / sqrt(k->D[j]);
-            k->T[i * p + j] = k->theta * SS[k->order[i] * max + k->order[j]];
+        roots[i] = sqrt(k->D[i]);
+    }
+    memset(k->L, 0, p * p * sizeof(double));
+    memset(k->V, 0, p * p * sizeof(double));
+    for (int64_t i = 0; i < p; i++) {
+        const double *row = SS + k->order[i] * max;
+        for (int64_t j = 0; j < i; j++) {
+            k->L[i * p + j] = R[k->order[j] * max + k->order[i]];
+            k->V[i * p + j] = k->L[i * p + j] / roots[j];
+            k->T[i * p + j] = k->theta * row[k->order[j]];
         }
+        k->T[i * p + i] = k->theta * row[k->order[i]];
+    }
     add_product(p, k->V, k->T);
     return factorise(p, k->T);
 }
@@ -295,13 +302,16 @@ static void cauchy_point(descent *m, small_systems *k)
 static int prepare_subspace(const descent *m, small_systems *k)
 {
     int64_t p = k->p, max = m->st.opt.maxcor;
-    for (int64_t i = 0; i < p; i++)
-        for (int64_t j = 0; j < p; j++) {
-            int64_t at = k->order[i] * max + k->order[j];
-            k->K[i * p + j] = m->mem.YYf[at] / k->theta + (i == j ? k->D[i] : 0.0);
-            k->Z[i * p + j] = k->V[i * p + j] = m->mem.Z[at];
-            k->U[i * p + j] = k->theta * m->mem.SSa[at];
+    for (int64_t i = 0; i < p; i++) {
+        const int64_t row = k->order[i] * max;
+        for (int64_t j = 0; j < p; j++)
+            k->Z[i * p + j] = k->V[i * p + j] = m->mem.Z[row + k->order[j]];
+        for (int64_t j = 0; j <= i; j++) {
+            k->K[i * p + j] = m->mem.YYf[row + k->order[j]] / k->theta;
+            k->U[i * p + j] = k->theta * m->mem.SSa[row + k->order[j]];
         }
+        k->K[i * p + i] += k->D[i];
+    }
     if (!factorise(p, k->K))
         return 0;
     for (int64_t i = 0; i < p; i++) /* V = Z times the inverse factor */

@@ -61,27 +61,10 @@ void newton_reset(descent *m)
     m->st.direction.stage = ASK;
 }
 
-static double number(int dtype, const void *v, int64_t i)
+static void load(const descent *m, int64_t size, const void *v, double *out)
 {
-    return dtype == OPTLAB_FLOAT32 ? ((const float *)v)[i] : ((const double *)v)[i];
-}
-
-static void put(int dtype, void *v, int64_t i, double value)
-{
-    if (dtype == OPTLAB_FLOAT32)
-        ((float *)v)[i] = (float)value;
-    else
-        ((double *)v)[i] = value;
-}
-
-static void load_hessian(const descent *m, double *A)
-{
-    int64_t size = m->st.opt.n * m->st.opt.n;
-    if (m->st.opt.dtype == OPTLAB_FLOAT64)
-        memcpy(A, m->mem.ask_h, size * sizeof(double));
-    else
-        for (int64_t i = 0; i < size; i++)
-            A[i] = ((const float *)m->mem.ask_h)[i];
+    for (int64_t i = 0; i < size; i++)
+        out[i] = vec_get(m->st.opt.dtype, v, i);
 }
 
 /* step = M^-1 g by the eigenvalues of H; notes the least of them. 0: LAPACK gave up. */
@@ -91,7 +74,7 @@ static int solve_indefinite(descent *m, newton_work *k)
     int dtype = st->opt.dtype;
     int64_t n = st->opt.n;
     lapack_int order = (lapack_int)n, info;
-    load_hessian(m, k->A);
+    load(m, n * n, m->mem.ask_h, k->A);
     lapack.syevd("V", "L", &order, k->A, &order, k->w, k->work, &k->lwork, k->iwork,
                  &k->liwork, &info);
     if (info != 0)
@@ -106,7 +89,7 @@ static int solve_indefinite(descent *m, newton_work *k)
         const double *v = k->A + j * n;
         double along = 0.0;
         for (int64_t i = 0; i < n; i++)
-            along += v[i] * number(dtype, m->mem.g[st->current], i);
+            along += v[i] * vec_get(dtype, m->mem.g[st->current], i);
         along /= fmax(fabs(k->w[j]), smallest);
         for (int64_t i = 0; i < n; i++)
             k->step[i] += along * v[i];
@@ -114,7 +97,7 @@ static int solve_indefinite(descent *m, newton_work *k)
     if (k->w[0] < -rounding) {
         st->direction.curvature = k->w[0];
         for (int64_t i = 0; i < n; i++)
-            put(dtype, m->mem.z, i, k->A[i]);
+            vec_put(dtype, m->mem.z, i, k->A[i]);
     }
     return 1;
 }
@@ -128,12 +111,11 @@ static int solve(descent *m, newton_work *k)
     st->direction.curvature = 0.0;
     if (!vec_all_finite(st->opt.dtype, n * n, m->mem.ask_h))
         return 0;
-    load_hessian(m, k->A);
+    load(m, n * n, m->mem.ask_h, k->A);
     lapack.potrf("L", &order, k->A, &order, &info);
     if (info != 0)
         return solve_indefinite(m, k);
-    for (int64_t i = 0; i < n; i++)
-        k->step[i] = number(st->opt.dtype, m->mem.g[st->current], i);
+    load(m, n, m->mem.g[st->current], k->step);
     lapack.potrs("L", &order, &one, k->A, &order, k->step, &order, &info);
     return 1;
 }
@@ -156,7 +138,7 @@ static int newton_step(descent *m)
     newton_work k = work_of(m);
     st->direction.trusted = solve(m, &k);
     for (int64_t i = 0; i < n && st->direction.trusted; i++)
-        put(dtype, m->mem.d, i, -k.step[i]);
+        vec_put(dtype, m->mem.d, i, -k.step[i]);
     return 0;
 }
 
