@@ -1,4 +1,6 @@
-"""What several test modules share: settings, ask and tell, bits."""
+"""What several test modules share: settings, ask and tell, threads, bits."""
+
+from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
 
@@ -49,6 +51,12 @@ def _hessian(fun, x):
         (fun(x + h * e)[1] - fun(x - h * e)[1]) / (2 * h) for e in np.eye(x.size)
     ]
     return (np.array(columns) + np.transpose(columns)) / 2
+
+
+def in_threads(task, count=6):
+    """What ``task(i)`` gives for every i below `count`, from as many threads at once."""
+    with ThreadPoolExecutor(count) as threads:
+        return list(threads.map(task, range(count)))
 
 
 def answer(machine, want, x, fun, hess=None, hessp=None):

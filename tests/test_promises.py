@@ -5,7 +5,6 @@ The details are tested where they belong; here every sentence has at least one w
 
 import signal
 import sys
-import threading
 import time
 import warnings
 
@@ -21,6 +20,7 @@ from tests.support import (
     FIRST_ORDER,
     SECOND_ORDER,
     WITHOUT_FIXED,
+    in_threads,
     same_bits,
 )
 
@@ -439,20 +439,7 @@ class TestPromise7:
     def test_from_many_threads_with_the_same_bits(self, method):
         problem = problems.get("wood")
         alone = minimize(problem, problem.x0, method=method)
-        results = []
-        threads = [
-            threading.Thread(
-                target=lambda: results.append(
-                    minimize(problem, problem.x0, method=method)
-                )
-            )
-            for _ in range(6)
-        ]
-        for thread in threads:
-            thread.start()
-        for thread in threads:
-            thread.join()
-        assert len(results) == 6
+        results = in_threads(lambda i: minimize(problem, problem.x0, method=method))
         assert all(same_bits(r.x, alone.x) for r in results)
 
     @every_method

@@ -1,6 +1,5 @@
 """Newton's methods: saddles, where Hessians come from, counts, errors, options."""
 
-import threading
 import warnings
 
 import numpy as np
@@ -24,7 +23,13 @@ from tests.functions import (
     rosenbrock,
     softmax_sum,
 )
-from tests.support import FIRST_ORDER, SEARCHES_OF, SECOND_ORDER, same_bits
+from tests.support import (
+    FIRST_ORDER,
+    SEARCHES_OF,
+    SECOND_ORDER,
+    in_threads,
+    same_bits,
+)
 
 every_method = pytest.mark.parametrize("method", SECOND_ORDER)
 
@@ -957,18 +962,7 @@ class TestReentrance:
         fun = softmax_sum(12)
         how = {"jac": True, "hess": fun.hessian, "method": method}
         alone = minimize(fun, fun.x0, **how)
-        results = []
-        threads = [
-            threading.Thread(
-                target=lambda: results.append(minimize(fun, fun.x0, **how))
-            )
-            for _ in range(6)
-        ]
-        for thread in threads:
-            thread.start()
-        for thread in threads:
-            thread.join()
-        assert len(results) == 6
+        results = in_threads(lambda i: minimize(fun, fun.x0, **how))
         assert all(same_bits(r.x, alone.x) for r in results)
 
     @every_method

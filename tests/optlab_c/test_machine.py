@@ -6,7 +6,6 @@ import pickle
 import shutil
 import subprocess
 import sys
-import threading
 
 import numpy as np
 import pytest
@@ -22,6 +21,7 @@ from tests.support import (
     WITH_SEARCHES,
     answer,
     ask_tell,
+    in_threads,
     same_bits,
     settings,
 )
@@ -521,21 +521,13 @@ class TestWaysOfRunning:
         problem = problems.get("extended_rosenbrock", n=100)
         alone = minimize(fun, fun.x0, jac=True, method=method)
         compiled = minimize(problem, problem.x0, method=method)
-        results = [None] * 8
 
         def run(i):
-            results[i] = (
-                minimize(problem, problem.x0, method=method)
-                if i % 2
-                else minimize(fun, fun.x0, jac=True, method=method)
-            )
+            if i % 2:
+                return minimize(problem, problem.x0, method=method)
+            return minimize(fun, fun.x0, jac=True, method=method)
 
-        threads = [threading.Thread(target=run, args=(i,)) for i in range(8)]
-        for thread in threads:
-            thread.start()
-        for thread in threads:
-            thread.join()
-        for i, result in enumerate(results):
+        for i, result in enumerate(in_threads(run, 8)):
             expected = compiled if i % 2 else alone
             assert same_bits(result.x, expected.x)
             assert result.nfev == expected.nfev

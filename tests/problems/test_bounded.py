@@ -14,6 +14,7 @@ from optlab import problems
 from optlab.problems import stationarity
 
 from . import textbook
+from .derivatives import check_derivatives, near_start
 
 NAMES = problems.names("bounded")
 VARIANTS = problems.names("bounded", "variant")
@@ -91,20 +92,6 @@ START = {
 }
 
 
-def near_start(problem, seed=0):
-    """A point without symmetries, within the bounds."""
-    rng = np.random.default_rng(seed)
-    x0 = problem.x0.astype(float)
-    size = np.abs(x0) if problem.name == "meyer_bounded" else 0.5 + np.abs(x0)
-    x = x0 + 0.1 * size * rng.uniform(-1, 1, problem.n)
-    return np.clip(x, *problem.bounds.T).astype(problem.dtype)
-
-
-def close(got, expected, rtol):
-    got, expected = np.asarray(got, float), np.asarray(expected, float)
-    np.testing.assert_allclose(got, expected, rtol=0, atol=rtol * abs(expected).max())
-
-
 @pytest.mark.parametrize("dtype", ["float64", "float32"])
 @pytest.mark.parametrize(("name", "params", "twin"), TWINS, ids=str)
 def test_derivatives_equal_the_source_in_high_precision(name, params, twin, dtype):
@@ -117,18 +104,7 @@ def test_derivatives_equal_the_source_in_high_precision(name, params, twin, dtyp
         f = float(twin([mp.mpf(float(xi)) for xi in x]))
     g = [float(textbook.derivative(twin, x, e)) for e in np.eye(n)]
     hv = [float(textbook.derivative(twin, x, e, v)) for e in np.eye(n)]
-
-    fun, grad = problem.fun_and_grad(x)
-    assert fun == pytest.approx(f, rel=1e-12)  # in double, whatever the dtype of x
-    assert problem.fun(x) == fun
-    assert grad.dtype == dtype
-    close(grad, g, rtol)
-    np.testing.assert_array_equal(problem.grad(x), grad)
-    close(problem.hessp(x, v), hv, rtol)
-    hess = problem.hess(x)
-    assert hess.shape == (n, n)
-    np.testing.assert_array_equal(hess, hess.T)
-    close(hess.astype(float) @ v.astype(float), hv, rtol)
+    check_derivatives(problem, x, v, f, g, hv, rtol)
 
 
 def minimum(problem, x):

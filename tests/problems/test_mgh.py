@@ -9,6 +9,7 @@ from mpmath import mp
 from optlab import problems
 
 from . import textbook
+from .derivatives import check_derivatives, close, near_start
 
 NAMES = problems.names("mgh")
 NUMBER = {name: i for i, name in enumerate(NAMES, start=1)}
@@ -39,44 +40,20 @@ def rows(name, params, n):
     return 2 * n if number in (32, 33, 34) else n
 
 
-def near_start(problem, seed=0):
-    """A point without symmetries."""
-    rng = np.random.default_rng(seed)
-    x0 = problem.x0.astype(float)
-    size = np.abs(x0) if problem.name == "meyer" else 0.5 + np.abs(x0)
-    return x0 + 0.1 * size * rng.uniform(-1, 1, problem.n)
-
-
-def close(got, expected, rtol):
-    got, expected = np.asarray(got, float), np.asarray(expected, float)
-    np.testing.assert_allclose(got, expected, rtol=0, atol=rtol * abs(expected).max())
-
-
 @pytest.mark.parametrize("dtype", ["float64", "float32"])
 @pytest.mark.parametrize(("name", "params"), CASES, ids=str)
 def test_derivatives_equal_the_paper_in_high_precision(name, params, dtype):
     problem = problems.get(name, dtype=dtype, **params)
     number, n = NUMBER[name], problem.n
     m = rows(name, params, n)
-    x = near_start(problem).astype(dtype)
+    x = near_start(problem)
     v = np.random.default_rng(1).standard_normal(n).astype(dtype)
     rtol = 1e-13 if dtype == "float64" else 1e-6
     with mp.workdps(40):
         f = float(textbook.value(number, x.tolist(), m))
     g = [float(textbook.directional(number, x, m, e)) for e in np.eye(n)]
     hv = [float(textbook.directional(number, x, m, e, v)) for e in np.eye(n)]
-
-    fun, grad = problem.fun_and_grad(x)
-    assert fun == pytest.approx(f, rel=1e-12)  # in double, whatever the dtype of x
-    assert problem.fun(x) == fun == problem(x)
-    assert grad.dtype == dtype
-    close(grad, g, rtol)
-    np.testing.assert_array_equal(problem.grad(x), grad)
-    close(problem.hessp(x, v), hv, rtol)
-    hess = problem.hess(x)
-    assert hess.shape == (n, n)
-    np.testing.assert_array_equal(hess, hess.T)
-    close(hess.astype(float) @ v.astype(float), hv, rtol)
+    check_derivatives(problem, x, v, f, g, hv, rtol)
 
 
 @pytest.mark.parametrize(
