@@ -7,11 +7,7 @@ shared by all runs that have the same ones. A `Machine` is one run.
 cimport cython
 cimport numpy as cnp
 from cpython.exc cimport PyErr_CheckSignals
-from cpython.pycapsule cimport (
-    PyCapsule_GetName,
-    PyCapsule_GetPointer,
-    PyCapsule_IsValid,
-)
+from cpython.pycapsule cimport PyCapsule_GetPointer, PyCapsule_IsValid
 from libc.math cimport INFINITY, isfinite
 from libc.stdint cimport int64_t
 from libc.string cimport memcpy
@@ -79,6 +75,7 @@ from optlab_c.core cimport (
     vec_all_finite,
     vec_bytes,
 )
+from optlab_c.routines cimport routine
 
 from zlib import crc32
 
@@ -95,16 +92,6 @@ DIRECTIONS = {direction_rows[i].name.decode(): i for i in range(DIRECTION_KINDS)
 SEARCHES = {search_rows[i].name.decode(): i for i in range(SEARCH_KINDS)}
 STEP_RULES = {"bb1": 0, "bb2": 1, "previous": 2, "unit": 3}
 BETAS = {"hager-zhang": 0, "polak-ribiere": 1}
-
-
-cdef void* routine(lapack_module, name, int64_t arguments) except NULL:
-    """A routine of LAPACK from SciPy, checked to be what lapack.h says."""
-    capsule = lapack_module.__pyx_capi__[name]
-    cdef const char* signature = PyCapsule_GetName(capsule)
-    text = signature.decode()
-    if text.count(",") + 1 != arguments or "int *" not in text:
-        raise ImportError(f"LAPACK's {name} in this SciPy has another form: {text}")
-    return PyCapsule_GetPointer(capsule, signature)
 
 
 cdef int need_lapack() except -1:

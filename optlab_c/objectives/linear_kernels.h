@@ -1,58 +1,16 @@
 /* Evaluation of a linear model for one dtype and one width of vectors.
  *
- * Included with REAL, REAL_NAME (f64 or f32), NAMED(x), VECTOR (bytes in a vector)
- * and TARGET (attribute that allows them) defined.
+ * Included by targets.h.
  *
  * Rows are taken in blocks, small enough that data and scores stay in the caches: first
  * the scores z = W x, then the loss turns them into its slopes, then g += slopes times
  * data. Both products keep a tile of sums in registers, of up to TILE outputs, for
  * which 16 registers are enough. */
 
-#define LANES (VECTOR / (int)sizeof(REAL))
 #define ROWS ((int)(LINEAR_PANEL / sizeof(REAL)))
-#define MATH(f) JOIN(f, REAL_NAME)
 #define TILE 5
 
-#if defined(__GNUC__)
-typedef REAL NAMED(lanes)
-    __attribute__((vector_size(VECTOR), aligned(sizeof(REAL)), may_alias));
-typedef REAL NAMED(short_lanes) __attribute__((vector_size(16)));
-#define LOAD(p) (*(const NAMED(lanes) *)(p))
-#define STORE(p, v) (*(NAMED(lanes) *)(p) = (v))
-#define MULTIPLY_ADD(sum, a, b) ((sum) += (a) * (b))
-#define MULTIPLY_ADD_SCALAR(sum, a, s) ((sum) += (a) * (s))
-#else
-typedef struct { REAL v[VECTOR / sizeof(REAL)]; } NAMED(lanes);
-#define LOAD(p) (*(const NAMED(lanes) *)(p))
-#define STORE(p, a) (*(NAMED(lanes) *)(p) = (a))
-#define MULTIPLY_ADD(sum, a, b) \
-    for (int l_ = 0; l_ < LANES; l_++) (sum).v[l_] += (a).v[l_] * (b).v[l_]
-#define MULTIPLY_ADD_SCALAR(sum, a, s) \
-    for (int l_ = 0; l_ < LANES; l_++) (sum).v[l_] += (a).v[l_] * (s)
-#endif
-
-/* The sum over the lanes, by parts of 16 bytes first. */
-INLINE REAL NAMED(total)(NAMED(lanes) a)
-{
-    union {
-        NAMED(lanes) whole;
-        REAL lane[LANES];
-#ifdef __GNUC__
-        NAMED(short_lanes) part[VECTOR / 16];
-#endif
-    } u = {a};
-    REAL sum = 0;
-#ifdef __GNUC__
-    UNROLL for (int i = 1; i < VECTOR / 16; i++)
-        u.part[0] += u.part[i];
-    UNROLL for (int i = 0; i < 16 / (int)sizeof(REAL); i++)
-        sum += u.lane[i];
-#else
-    for (int i = 0; i < LANES; i++)
-        sum += u.lane[i];
-#endif
-    return sum;
-}
+#include "lanes_kernels.h"
 
 /* z of 2 vectors of rows by C outputs. With few outputs, U columns at once keep as many
  * independent sums going. */
@@ -355,11 +313,5 @@ TARGET static int NAMED(eval)(void *ctx, int want, optlab_point *point)
     return failed;
 }
 
-#undef LANES
 #undef ROWS
-#undef MATH
 #undef TILE
-#undef LOAD
-#undef STORE
-#undef MULTIPLY_ADD
-#undef MULTIPLY_ADD_SCALAR
