@@ -31,6 +31,9 @@ static const double FAR = 1e6, LOW = 1e150;
 /* Steps in a row that a probe has found, and no search. */
 enum { RESCUES = 2 };
 
+/* A saddle was worth leaving for so much of what leaving all of them has brought. */
+static const double WORTHWHILE = 0.2;
+
 /* Limit on trials from a saddle: enough to come from the length of x to nothing. */
 enum { ESCAPE_TRIALS = 20 };
 
@@ -155,9 +158,15 @@ double descent_gnorm(descent *m, int slot)
 
 int descent_doubt(descent *m)
 {
-    if (direction_of(m)->look == NULL || m->st.doubted)
+    descent_state *st = &m->st;
+    double f = st->f[st->current];
+    if (direction_of(m)->look == NULL || st->doubted)
         return 0;
-    return m->st.doubted = 1;
+    /* Where curvature is negative nearly everywhere, and f next to flat, as in large nets,
+     * there would be no end to it. */
+    if (st->escapes && st->f_left - f < WORTHWHILE * (st->f_first - f))
+        return 0;
+    return st->doubted = 1;
 }
 
 int descent_at_saddle(const descent *m)
@@ -406,6 +415,9 @@ static int escape(descent *m)
     int64_t n = st->opt.n;
     double slope = vec_dot(dtype, n, m->mem.g[st->current], m->mem.z);
     vec_scale(dtype, n, slope > 0.0 ? -1.0 : 1.0, m->mem.z, m->mem.d);
+    st->f_left = st->f[st->current];
+    if (st->escapes++ == 0)
+        st->f_first = st->f_left;
     st->escaping = 1;
     st->direction.dd = 1.0;
     st->direction.stage = 0;

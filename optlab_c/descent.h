@@ -139,6 +139,8 @@ typedef struct descent_state {
     int refined;   /* better ones are asked for since, */
     int again;     /* and the present iterate is published once more */
     int escaping;  /* the present direction is one of negative curvature, from a saddle */
+    int escapes;   /* saddles that were left: */
+    double f_first, f_left; /* f at the first and at the last of them */
     search search;
     direction_state direction;
 
