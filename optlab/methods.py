@@ -6,9 +6,11 @@ Whoever adds a method or a search adds its row here; validation, documentation, 
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field, fields
-from typing import Any
+from typing import Any, TypeVar
 
 from optlab import options as opt
+
+Row = TypeVar("Row")
 
 
 @dataclass(frozen=True, eq=False)
@@ -169,13 +171,13 @@ METHODS = {
 }
 
 
-def _plain(name: str) -> str:
+def plain(name: str) -> str:
     """A name free of case, hyphens, underscores and blanks."""
     return name.lower().replace("-", "").replace("_", "").replace(" ", "")
 
 
-_METHOD_OF = {_plain(name): row for name, row in METHODS.items()}
-_SEARCH_OF = {_plain(name): row for name, row in LINE_SEARCHES.items()}
+_METHOD_OF = {plain(name): row for name, row in METHODS.items()}
+_SEARCH_OF = {plain(name): row for name, row in LINE_SEARCHES.items()}
 
 
 def find_method(name: object) -> Method:
@@ -194,18 +196,29 @@ def find_method(name: object) -> Method:
     >>> find_method("L_BFGS").name
     'l-bfgs'
     """
-    return _row(name, "method", _METHOD_OF, METHODS)  # type: ignore[return-value]
+    return find_row(name, "method", _METHOD_OF, METHODS)
 
 
 def find_line_search(name: object, what: str = "line_search") -> LineSearch:
     """The row of a line search, by a name free of case and hyphens."""
-    return _row(name, what, _SEARCH_OF, LINE_SEARCHES)  # type: ignore[return-value]
+    return find_row(name, what, _SEARCH_OF, LINE_SEARCHES)
 
 
-def _row(name: object, what: str, plain: dict, rows: dict) -> object:  # type: ignore[type-arg]
+def find_row(
+    name: object, what: str, by_plain: Mapping[str, Row], rows: Mapping[str, Row]
+) -> Row:
+    """The row of that name, or of that name as `plain` has it.
+
+    Raises
+    ------
+    TypeError
+        If `name` is no string.
+    ValueError
+        If there is no such row; the nearest name is suggested.
+    """
     if not isinstance(name, str):
         raise TypeError(f"{what} must be a string, got {name!r}")
-    row = rows.get(name) or plain.get(_plain(name))
+    row = rows.get(name) or by_plain.get(plain(name))
     if row is None:
         raise ValueError(f"unknown {what} {name!r}{opt.suggestion(name, rows)}")
     return row

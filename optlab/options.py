@@ -53,6 +53,14 @@ def positive(name: str, value: Any) -> float:
     return number
 
 
+def finite(name: str, value: Any) -> float:
+    """A finite real number."""
+    number = real(name, value)
+    if math.isinf(number):
+        raise ValueError(f"{name} must be finite, got {value!r}")
+    return number
+
+
 def fraction(name: str, value: Any) -> float:
     """A real number strictly between 0 and 1."""
     number = real(name, value)
@@ -203,14 +211,19 @@ def workers(name: str, value: Any) -> Any:
     return None if number == 1 else number
 
 
-@dataclass(frozen=True, kw_only=True, eq=False)
-class Group:
-    """A group of options: every field is checked when it is made."""
+@dataclass(frozen=True, eq=False)
+class Checked:
+    """A dataclass whose every field is checked when it is made."""
 
     def __post_init__(self) -> None:
         for item in fields(self):
             value = item.metadata["check"](item.name, getattr(self, item.name))
             object.__setattr__(self, item.name, value)
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Group(Checked):
+    """A group of options."""
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)

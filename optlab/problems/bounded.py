@@ -44,10 +44,11 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from optlab.checks import checked_dtype, checked_float, checked_int
 from optlab_c import objectives
 
 from . import classic
-from .registry import P, Problem, checked_dtype, checked_float, checked_int, problem
+from .registry import P, Problem, problem
 
 __all__ = [
     "bard_bounded",

@@ -1,49 +1,11 @@
-"""Checking of data and their layout in memory."""
+"""How the data of linear models are laid out in memory."""
 
 from __future__ import annotations
 
-from typing import Any
-
 import numpy as np
-import numpy.typing as npt
 
+from optlab.checks import Array
 from optlab_c import objectives
-
-Array = npt.NDArray[Any]
-
-
-def as_real(name: str, value: npt.ArrayLike, ndim: int) -> Array:
-    """Return a finite float array of `ndim` dimensions, a copy; else name the argument."""
-    array = np.asarray(value)
-    if array.dtype.kind not in "fiub":
-        raise TypeError(f"{name} must hold real numbers, not {array.dtype}")
-    if array.ndim != ndim:
-        raise ValueError(f"{name} must have {ndim} dimension(s), not {array.ndim}")
-    array = array.astype(np.float64)
-    if not np.all(np.isfinite(array)):
-        raise ValueError(f"{name} must be finite, but it holds NaN or infinity")
-    return array
-
-
-def as_matrix(name: str, value: npt.ArrayLike) -> Array:
-    """Return a finite float matrix that is not empty, a copy; else name the argument."""
-    matrix = as_real(name, value, 2)
-    if not matrix.size:
-        raise ValueError(f"{name} is empty: its shape is {matrix.shape}")
-    return matrix
-
-
-def as_targets(name: str, value: npt.ArrayLike, rows: int | None = None) -> Array:
-    """Return a finite float vector (of given length), a copy; else name the argument."""
-    vector = as_real(name, value, 1)
-    check_length(name, vector, rows)
-    return vector
-
-
-def check_length(name: str, vector: Array, rows: int | None) -> None:
-    """Raise a ValueError unless there is one value for each row."""
-    if rows is not None and len(vector) != rows:
-        raise ValueError(f"{name} has {len(vector)} values, but there are {rows} rows")
 
 
 def panels(matrix: Array, intercept: bool, single: bool) -> Array:

@@ -10,10 +10,17 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from optlab.checks import (
+    as_matrix,
+    as_targets,
+    checked_dtype,
+    checked_float,
+    checked_int,
+)
 from optlab_c import objectives
 
-from .data import as_matrix, as_targets, panels
-from .registry import Problem, checked_dtype, checked_float, checked_int, problem
+from .data import panels
+from .registry import Problem, problem
 
 __all__ = ["least_squares", "quadratic", "random_least_squares"]
 

@@ -7,10 +7,18 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from optlab.checks import (
+    Array,
+    as_matrix,
+    check_length,
+    checked_dtype,
+    checked_float,
+    checked_int,
+)
 from optlab_c import objectives
 
-from .data import Array, as_matrix, check_length, matrix_of, panels
-from .registry import Problem, checked_dtype, checked_float, checked_int, problem
+from .data import matrix_of, panels
+from .registry import Problem, problem
 
 __all__ = [
     "LogisticRegression",
