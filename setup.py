@@ -50,6 +50,7 @@ extensions = [
     ),
     extension("callables"),
     extension("objectives", *(CORE / "objectives").glob("*.c")),
+    extension("nets", CORE / "vec.c", *(CORE / "nn").glob("*.c")),
     extension("config"),
 ]
 

@@ -20,6 +20,7 @@ from libc.stdlib cimport free, malloc
 
 from optlab_c.abi cimport (
     OPTLAB_ABI_VERSION,
+    OPTLAB_BATCH,
     OPTLAB_F,
     OPTLAB_FLOAT32,
     OPTLAB_FLOAT64,
@@ -305,11 +306,17 @@ cdef class Objective:
         shape[0] = shape[1] = self.c.n
         return cnp.PyArray_EMPTY(ndim, shape, self.typenum, 0)
 
-    cdef int eval(self, int want, optlab_point* point) except -1:
+    cdef int eval(self, int want, optlab_point* point, object indices) except -1:
         cdef int failed
+        cdef cnp.ndarray samples
         if want & ~self.c.provides:
             missing = {OPTLAB_HV: "Hessian product", OPTLAB_H: "Hessian"}
             raise NotImplementedError(f"this objective has no {missing.get(want)}")
+        if indices is not None:
+            samples = self.samples(indices)
+            want |= OPTLAB_BATCH
+            point.index = <const int64_t*>cnp.PyArray_DATA(samples)
+            point.n_index = samples.size
         if self.c.n >= RELEASE_GIL or self.c.n_samples > 0:
             with nogil:
                 failed = self.c.eval(self.c.ctx, want, point)
@@ -321,32 +328,47 @@ cdef class Objective:
             return -1
         return 0
 
-    def __call__(self, x):
-        return self.fun(x)
+    cdef cnp.ndarray samples(self, object indices):
+        """The numbers of samples, checked: compiled code trusts them."""
+        if not self.c.provides & OPTLAB_BATCH:
+            raise NotImplementedError("this objective cannot take samples one by one")
+        array = np.asarray(indices)
+        if array.ndim != 1 or array.size == 0:
+            raise ValueError(
+                f"indices must be a vector of some numbers, not of shape {array.shape}"
+            )
+        if array.dtype.kind not in "iu":
+            raise TypeError(f"indices must be whole numbers, not {array.dtype}")
+        if array.min() < 0 or array.max() >= self.c.n_samples:
+            raise ValueError(f"indices must be from 0 to {self.c.n_samples - 1}")
+        return np.ascontiguousarray(array, np.int64)
 
-    def fun(self, x):
-        """Value at x."""
+    def __call__(self, x, indices=None):
+        return self.fun(x, indices)
+
+    def fun(self, x, indices=None):
+        """Value at x, of a finite sum also on some samples only."""
         cdef cnp.ndarray at = self.vector(x, "x")
         cdef optlab_point point
         point.x = cnp.PyArray_DATA(at)
-        self.eval(OPTLAB_F, &point)
+        self.eval(OPTLAB_F, &point, indices)
         return point.f
 
-    def grad(self, x):
+    def grad(self, x, indices=None):
         """Gradient at x, a new array."""
-        return self.fun_and_grad(x)[1]
+        return self.fun_and_grad(x, indices)[1]
 
-    def fun_and_grad(self, x):
+    def fun_and_grad(self, x, indices=None):
         """Value and gradient at x; the gradient is a new array."""
         cdef cnp.ndarray at = self.vector(x, "x")
         cdef cnp.ndarray g = self.empty(1)
         cdef optlab_point point
         point.x = cnp.PyArray_DATA(at)
         point.g = cnp.PyArray_DATA(g)
-        self.eval(OPTLAB_F | OPTLAB_G, &point)
+        self.eval(OPTLAB_F | OPTLAB_G, &point, indices)
         return point.f, g
 
-    def hessp(self, x, v):
+    def hessp(self, x, v, indices=None):
         """Hessian at x times v, a new array."""
         cdef cnp.ndarray at = self.vector(x, "x")
         cdef cnp.ndarray along = self.vector(v, "v")
@@ -355,7 +377,7 @@ cdef class Objective:
         point.x = cnp.PyArray_DATA(at)
         point.v = cnp.PyArray_DATA(along)
         point.hv = cnp.PyArray_DATA(hv)
-        self.eval(OPTLAB_HV, &point)
+        self.eval(OPTLAB_HV, &point, indices)
         return hv
 
     def hess(self, x):
@@ -365,5 +387,5 @@ cdef class Objective:
         cdef optlab_point point
         point.x = cnp.PyArray_DATA(at)
         point.h = cnp.PyArray_DATA(h)
-        self.eval(OPTLAB_H, &point)
+        self.eval(OPTLAB_H, &point, None)
         return h
