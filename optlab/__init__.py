@@ -1,5 +1,8 @@
 """Numerical optimisation with compiled cores: SciPy's call, faster and truthful."""
 
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
 from optlab import problems
 from optlab._version import __version__
 from optlab.config import show_config
@@ -9,6 +12,9 @@ from optlab.interop import scipy_method, sklearn_optimizer
 from optlab.minimize import minimize
 from optlab.result import OptimizeResult, Status
 from optlab.search import line_search
+
+if TYPE_CHECKING:
+    from optlab import nn as nn
 
 __all__ = [
     "OptimizeResult",
@@ -21,8 +27,19 @@ __all__ = [
     "fmin_ncg",
     "line_search",
     "minimize",
+    "nn",
     "problems",
     "scipy_method",
     "show_config",
     "sklearn_optimizer",
 ]
+
+
+def __getattr__(name: str) -> Any:
+    if name == "nn":  # loaded when it is used
+        return import_module("optlab.nn")
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *__all__})
