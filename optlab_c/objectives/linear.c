@@ -19,7 +19,7 @@ void linear_init(optlab_objective *objective, linear_model *model, int dtype,
     *objective = (optlab_objective){
         .version = OPTLAB_ABI_VERSION,
         .dtype = dtype,
-        .provides = OPTLAB_F | OPTLAB_G | OPTLAB_HV,
+        .provides = OPTLAB_F | OPTLAB_G | OPTLAB_HV | OPTLAB_BATCH,
         .n = model->outputs * model->columns,
         .n_samples = model->rows,
         .eval = TARGET_OF(eval, dtype, width),

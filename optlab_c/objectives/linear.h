@@ -13,7 +13,9 @@
  *
  * Rows of data stand in panels of LINEAR_PANEL bytes a column: panel p holds, column by
  * column, as many consecutive rows as fit, so that vectors run over rows whatever the
- * number of columns or outputs. The last panel is filled up with zeros. */
+ * number of columns or outputs. The last panel is filled up with zeros.
+ *
+ * A batch stands for all samples: the sum of its losses counts rows / batch times. */
 #ifndef OPTLAB_OBJECTIVES_LINEAR_H
 #define OPTLAB_OBJECTIVES_LINEAR_H
 
@@ -33,8 +35,8 @@ typedef struct linear_model {
 
 /* Describes the objective of a model that the caller owns, and checked. `width` is the
  * most bytes a vector may have; the machine's own limit holds as well. An evaluation
- * keeps what it computes on the stack (only beyond 256 outputs it allocates, once): any
- * number of threads may evaluate one model at once. */
+ * keeps what it computes on the stack (only for batches, and beyond 256 outputs, it
+ * allocates, once): any number of threads may evaluate one model at once. */
 void linear_init(optlab_objective *objective, linear_model *model, int dtype,
                  int width);
 

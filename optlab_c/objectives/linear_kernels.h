@@ -262,16 +262,38 @@ INLINE double NAMED(penalty)(const linear_model *m, const REAL *w, REAL *out)
     return f * m->precision / 2;
 }
 
-/* One pass over the data: f and perhaps g, or, with v, the product hv. */
+/* Copies the samples of a batch, rows of them, into panels x and targets y of their own. */
+INLINE void NAMED(gather)(const linear_model *m, const int64_t *index, int64_t rows,
+                          REAL *x, void *y)
+{
+    for (int64_t r = 0; r < rows; r++) {
+        const REAL *from = (const REAL *)m->x + index[r] / ROWS * m->columns * ROWS +
+                           index[r] % ROWS;
+        REAL *to = x + r / ROWS * m->columns * ROWS + r % ROWS;
+        for (int64_t j = 0; j < m->columns; j++)
+            to[j * ROWS] = from[j * ROWS];
+        if (m->loss == LINEAR_SOFTMAX)
+            ((int32_t *)y)[r] = ((const int32_t *)m->y)[index[r]];
+        else
+            ((REAL *)y)[r] = ((const REAL *)m->y)[index[r]];
+    }
+    for (int64_t r = rows; r % ROWS; r++) /* padding */
+        for (int64_t j = 0; j < m->columns; j++)
+            x[r / ROWS * m->columns * ROWS + j * ROWS + r % ROWS] = 0;
+}
+
+/* One pass over the data, or over the samples in `index`, which stand for all: f and
+ * perhaps g, or, with v, the product hv. */
 TARGET static int NAMED(pass)(const linear_model *m, const REAL *w, const REAL *v,
-                             double *f, REAL *out)
+                              const int64_t *index, int64_t samples, double *f, REAL *out)
 {
     /* Padding rows keep scores of 0, and their data are 0: they add nothing to g. */
     REAL z_stack[LINEAR_STACK / sizeof(REAL)], u_stack[LINEAR_STACK / sizeof(REAL)];
-    REAL *z = z_stack, *u = v ? u_stack : NULL, *heap = NULL;
+    REAL *z = z_stack, *u = v ? u_stack : NULL, *heap = NULL, *batch = NULL;
     int64_t fits = LINEAR_STACK / (m->outputs * LINEAR_PANEL);
     int64_t cached = LINEAR_CACHE / (m->columns * LINEAR_PANEL);
-    int64_t panels = (m->rows + ROWS - 1) / ROWS, most = LINEAR_BLOCK / ROWS;
+    int64_t panels = (samples + ROWS - 1) / ROWS, most = LINEAR_BLOCK / ROWS;
+    const double stands = (double)m->rows / (double)samples;
     most = most < cached ? most : cached > 0 ? cached : 1;
     if (fits == 0) {
         heap = malloc(sizeof(REAL) * (size_t)(2 * m->outputs * ROWS));
@@ -282,34 +304,56 @@ TARGET static int NAMED(pass)(const linear_model *m, const REAL *w, const REAL *
         fits = 1;
     }
     most = most < fits ? most : fits;
-    double sum = NAMED(penalty)(m, v ? v : w, out);
+    if (index) {
+        batch = malloc(sizeof(REAL) * (size_t)(most * ROWS * (m->columns + 1)));
+        if (!batch) {
+            free(heap);
+            return -1;
+        }
+    }
+    double sum = 0;
+    const double penalty = NAMED(penalty)(m, v ? v : w, out);
     for (int64_t p = 0; p < panels; p += most) {
         int64_t here = panels - p < most ? panels - p : most, at = p * ROWS;
-        int64_t rows = m->rows - at < here * ROWS ? m->rows - at : here * ROWS;
+        int64_t rows = samples - at < here * ROWS ? samples - at : here * ROWS;
         int64_t ldz = here * ROWS;
         const REAL *x = (const REAL *)m->x + p * m->columns * ROWS;
+        linear_model part = *m;
+        if (index) {
+            part.y = batch + most * ROWS * m->columns;
+            NAMED(gather)(m, index + at, rows, batch, (void *)part.y);
+            x = batch;
+            at = 0;
+        }
         NAMED(scores)(m, x, here, w, z, ldz);
         if (v)
             NAMED(scores)(m, x, here, v, u, ldz);
-        sum += NAMED(slopes)(m, at, rows, ldz, z, u);
+        sum += NAMED(slopes)(&part, at, rows, ldz, z, u);
+        if (index)
+            for (int64_t i = 0; i < m->outputs * ldz; i++)
+                (v ? u : z)[i] *= (REAL)stands;
         if (out)
             NAMED(gradient)(m, x, here, v ? u : z, ldz, out);
     }
     free(heap);
+    free(batch);
     if (f)
-        *f = sum;
+        *f = penalty + stands * sum;
     return 0;
 }
 
 TARGET static int NAMED(eval)(void *ctx, int want, optlab_point *point)
 {
     const linear_model *m = ctx;
+    const int64_t *index = want & OPTLAB_BATCH ? point->index : NULL;
+    int64_t samples = index ? point->n_index : m->rows;
     int failed = 0;
     if (want & (OPTLAB_F | OPTLAB_G))
-        failed = NAMED(pass)(m, point->x, NULL, want & OPTLAB_F ? &point->f : NULL,
-                            want & OPTLAB_G ? point->g : NULL);
+        failed = NAMED(pass)(m, point->x, NULL, index, samples,
+                             want & OPTLAB_F ? &point->f : NULL,
+                             want & OPTLAB_G ? point->g : NULL);
     if (!failed && want & OPTLAB_HV)
-        failed = NAMED(pass)(m, point->x, point->v, NULL, point->hv);
+        failed = NAMED(pass)(m, point->x, point->v, index, samples, NULL, point->hv);
     return failed;
 }
 

@@ -344,3 +344,34 @@ def test_the_listed_minimum_of_real_data_is_reached(name):
     assert result.fun == pytest.approx(problem.f_opt, rel=1e-12)
     assert problems.get(name, precision=2.0).f_opt is None
     assert problems.get(name, standardize=False).f_opt is None
+
+
+@pytest.mark.parametrize("dtype", ["float64", "float32"])
+@pytest.mark.parametrize("name", ["logistic_binary", "logistic_multinomial"])
+def test_batches_stand_for_all_samples(name, dtype):
+    problem = problems.get(name, samples=203, dtype=dtype)
+    rng = np.random.default_rng(0)
+    w, v = rng.standard_normal((2, problem.n)) / 10
+    tolerance = 1e-13 if dtype == "float64" else 1e-5
+    f, g = problem.fun_and_grad(w)
+    hv = problem.hessp(w, v)
+    order = rng.permutation(203)
+
+    def mean(answers):
+        weights = [len(batch) / 203 for batch in batches]
+        return sum(share * a for share, a in zip(weights, answers, strict=True))
+
+    for batches in (
+        [order],
+        np.array_split(order, 7),
+        [order[i : i + 1] for i in range(203)],
+    ):
+        assert mean(problem.fun(w, b) for b in batches) == pytest.approx(f, tolerance)
+        for found, whole in (
+            (mean(problem.grad(w, b) for b in batches), g),
+            (mean(problem.hessp(w, v, b) for b in batches), hv),
+        ):
+            scale = np.abs(whole).max()
+            np.testing.assert_allclose(found, whole, rtol=0, atol=tolerance * scale)
+    twice = problem.fun(w, [3, 3, 3])
+    assert twice == pytest.approx(problem.fun(w, [3]), tolerance)
