@@ -28,14 +28,17 @@ CORE = Path("optlab_c")
 HEADERS = sorted(str(p) for p in CORE.rglob("*.h"))
 
 
-def extension(name, *sources):
-    """One extension module: its .pyx and the C files of the folders it needs."""
+def extension(name, *sources, exact=False):
+    """One extension module: its .pyx and the C files of the folders it needs.
+
+    `exact`: no fused operations, so that every formula has the bits of its steps.
+    """
     return Extension(
         f"optlab_c.{name}",
         [f"optlab_c/{name}.pyx", *sorted(str(p) for p in sources)],
         include_dirs=["optlab_c", numpy.get_include()],
         define_macros=[("NPY_NO_DEPRECATED_API", "NPY_2_0_API_VERSION")],
-        extra_compile_args=compile_args,
+        extra_compile_args=compile_args + (["-ffp-contract=off"] if exact else []),
         extra_link_args=link_args,
         depends=["setup.py", *HEADERS],
     )
@@ -51,6 +54,9 @@ extensions = [
     extension("callables"),
     extension("objectives", *(CORE / "objectives").glob("*.c")),
     extension("nets", CORE / "vec.c", *(CORE / "nn").glob("*.c")),
+    extension(
+        "stochastic", CORE / "vec.c", *(CORE / "stochastic").glob("*.c"), exact=True
+    ),
     extension("config"),
 ]
 

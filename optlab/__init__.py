@@ -6,9 +6,11 @@ from typing import TYPE_CHECKING, Any
 from optlab import problems
 from optlab._version import __version__
 from optlab.config import show_config
+from optlab.finite_sum import FiniteSum
 from optlab.fmin import fmin_bfgs, fmin_cg, fmin_l_bfgs_b, fmin_ncg
 from optlab.gradient import check_gradient
 from optlab.interop import scipy_method, sklearn_optimizer
+from optlab.learning_rate import find_learning_rate
 from optlab.minimize import minimize
 from optlab.result import OptimizeResult, Status
 from optlab.search import line_search
@@ -17,10 +19,12 @@ if TYPE_CHECKING:
     from optlab import nn as nn
 
 __all__ = [
+    "FiniteSum",
     "OptimizeResult",
     "Status",
     "__version__",
     "check_gradient",
+    "find_learning_rate",
     "fmin_bfgs",
     "fmin_cg",
     "fmin_l_bfgs_b",

@@ -95,3 +95,11 @@ def check_length(name: str, vector: Array, rows: int | None) -> None:
     """Raise a ValueError unless there is one value for each row."""
     if rows is not None and len(vector) != rows:
         raise ValueError(f"{name} has {len(vector)} values, but there are {rows} rows")
+
+
+def generator(rng: np.random.Generator | int | None) -> np.random.Generator:
+    """Return a generator of random numbers, or an error naming `rng`."""
+    try:
+        return np.random.default_rng(rng)
+    except (TypeError, ValueError) as error:
+        raise type(error)(f"rng must be a Generator, an int or None: {error}") from None

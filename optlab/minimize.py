@@ -15,6 +15,7 @@ from optlab.options import not_negative, stack_level
 from optlab.plan import Plan, as_options, plan_run
 from optlab.report import explain
 from optlab.result import Deferred, InverseHessian, OptimizeResult, Status
+from optlab.stochastic import Rule, find_rule, minimize_sum
 from optlab.workers import pool
 from optlab_c.machine import Machine, all_open
 
@@ -60,6 +61,8 @@ def minimize(
         "trust-ncg", free of case, hyphens and underscores. By default "l-bfgs-b" with
         bounds; without, "bfgs" up to n = 300 and "l-bfgs" beyond. ``result.method``
         tells which.
+        For finite sums there are also "sgd", "momentum", "nesterov", "adagrad", "rmsprop",
+        "adam", "adamw" and "svrg".
     jac : callable, True, "2-point", "3-point", "cs" or None
         ``jac(x, *args)`` gives the gradient, shape (n,); True says that `fun` gives both.
         By default it is approximated by forward differences ("2-point"); "3-point" are
@@ -147,6 +150,53 @@ def minimize(
             "trust-ncg": the first radius (by default as long as x), the largest (none),
             and the least share of the promised decrease that is accepted (0.15).
 
+        Stochastic methods take `gtol`, `norm`, `dtype` and `disp` of these, and:
+
+        batch_size : int, default 32
+            Samples in a batch; capped at all of them, with a warning.
+        epochs : int, default 10
+            The budget: so many times all samples are gone through.
+        learning_rate : float
+            By default 0.01, and 0.001 for "rmsprop", "adam" and "adamw".
+        schedule : str or callable, default "constant"
+            Of the rate at t epochs: "step", ``decay**floor(t / decay_every)``, "inverse",
+            ``1 / (1 + decay t)``, "exponential", ``decay**t``, "cosine", from the rate to
+            `min_learning_rate` in `decay_every` epochs (all); or a function of the number
+            of complete epochs. It multiplies the rate.
+        decay, decay_every, min_learning_rate : float
+            By default 0.1 each epoch ("step"), 1 ("inverse"), 0.95 ("exponential"); 0.
+        warmup : float, default 0
+            Epochs over which the rate rises to its value.
+        momentum : float, default 0.9
+            "momentum", "nesterov".
+        betas : pair of float, default (0.9, 0.999)
+            How much is kept of the first and second moments, by "adam" and "adamw"; of
+            the second one by "rmsprop".
+        eps : float, default 1e-8
+            Added to the root of second moments.
+        weight_decay : float, default 0; 0.01 for "adamw"
+            That times w is added to the gradient; "adamw" shrinks w itself.
+        clip_norm : float, optional
+            Longer gradients of batches are shortened to this norm.
+        shuffle : bool or "replacement", default True
+            Every sample once an epoch in a new order, or in the given one (False); or
+            drawn with replacement.
+        averaging : bool or int, default False
+            Return the mean of all steps, or of those from this epoch on.
+        line_search : "armijo", optional
+            "sgd": steps that lower the loss of their batch enough, with `c1` (0.1) and at
+            most `maxls` (50) trials; `learning_rate` is the longest one, 1 by default.
+        validation : float, (X, y) or callable, optional
+            A fraction of the samples that is held out, data for objectives of nets, or a
+            function of w for the loss, or loss and score. The best point is returned.
+        patience : int, optional
+            Stop when the validation loss has not fallen for so many epochs.
+        full : bool, default False
+            Compute f and its gradient's norm over all samples at every epoch; they are
+            computed as well where `gtol` is given, which ends the run then.
+        rng : Generator or int or None, optional
+            Where shuffling comes from, see `numpy.random.default_rng`.
+
     Returns
     -------
     OptimizeResult
@@ -181,6 +231,10 @@ def minimize(
     Byrd, Lu, Nocedal & Zhu, A limited memory algorithm for bound constrained
     optimization, SIAM J. Sci. Comput. 16 (1995) 1190-1208.
     """
+    rule = find_rule(method)
+    if rule is not None:
+        _refuse(rule, args, jac, hess, hessp, bounds, constraints)
+        return minimize_sum(rule, fun, x0, callback, tol, as_options(options))
     x0 = start_point(x0)
     args = as_args(args)
     row = _choose(method, x0.size, bounds)
@@ -228,6 +282,16 @@ def minimize(
     if plan.common.disp:
         print(result.summary())
     return result
+
+
+def _refuse(rule: Rule, args: Any, jac: Any, *others: Any) -> None:
+    """What a finite sum has in itself, or stochastic methods do not handle."""
+    if jac is not None and jac is not True:
+        raise ValueError(f"jac must be None or True for method {rule.name!r}")
+    names = ("args", "hess", "hessp", "bounds", "constraints")
+    for name, value in zip(names, (args, *others), strict=True):
+        if value is not None and value != () and value != []:
+            raise ValueError(f"{name} is not handled by method {rule.name!r}")
 
 
 def _first_look(runnable: Any, objective: Objective, x0: np.ndarray) -> type | None:

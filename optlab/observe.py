@@ -19,7 +19,7 @@ class Observer:
 
     def __init__(self, callback: Callable[..., Any] | None, common: Common) -> None:
         self.callback = callback
-        self.wants_result = callback is not None and _wants_result(callback)
+        self.wants_result = callback is not None and wants_result(callback)
         self.rows: list[tuple[float, ...]] | None = [] if common.history else None
         self.iterates: list[np.ndarray] | None = [] if common.return_all else None
         self.began = perf_counter()
@@ -76,7 +76,7 @@ class Observer:
             result["history"] = dict(zip(FIELDS, columns, strict=True))
 
 
-def _wants_result(callback: Callable[..., Any]) -> bool:
+def wants_result(callback: Callable[..., Any]) -> bool:
     """SciPy's rule: the one parameter is called `intermediate_result`."""
     try:
         parameters = inspect.signature(callback).parameters

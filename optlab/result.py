@@ -41,6 +41,9 @@ class Status(IntEnum):
     WRONG_GRADIENT = 9, "The gradient does not agree with f."
     DISCONTINUITY = 10, "f is not smooth here."
     SADDLE = 11, "The Hessian shows a saddle, yet no step from it lowers f."
+    DIVERGED = 12, "The loss of a batch is not finite: the learning rate is too great."
+    PATIENCE = 13, "The validation loss has not fallen for as many epochs as patience."
+    EPOCHS = 14, "All epochs were run."
     CALLBACK = 99, "`callback` raised `StopIteration`."
 
 

@@ -31,6 +31,9 @@ typedef enum {
     OPTLAB_WRONG_GRADIENT = 9,
     OPTLAB_DISCONTINUITY = 10, /* f jumps, or its slope does */
     OPTLAB_SADDLE = 11, /* curvature is negative, yet no step along it lowers f */
+    OPTLAB_DIVERGED = 12, /* the loss of a batch is not finite any more */
+    OPTLAB_PATIENCE = 13, /* the validation loss has not fallen for some epochs */
+    OPTLAB_EPOCHS = 14, /* all epochs were run */
     OPTLAB_CALLBACK = 99, /* the observer asked to stop */
     OPTLAB_ABORTED = 100  /* the objective or the observer failed */
 } optlab_status;

@@ -69,3 +69,8 @@ cdef class PythonObjective:
     cdef int differences(self, const void* x, double f, void* g) except -1
     cdef bint difference(self, const void* x, double f, void* g) except -1
     cdef int complex_differences(self, const void* x, void* g) except -1
+
+
+# What Python functions answer, checked; for other objectives that are made of them.
+cdef double as_value(object f) except? -1.0
+cdef object as_vector(object v, int64_t n, str name)

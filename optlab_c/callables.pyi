@@ -4,6 +4,7 @@ from typing import Any, final
 import numpy as np
 import numpy.typing as npt
 
+__pyx_capi__: dict[str, object]
 DIFFERENCES: dict[str, int]
 MODES: dict[str, int]
 SECOND: dict[str, int]

@@ -17,6 +17,7 @@ from optlab.checks import (
     as_real,
     checked_dtype,
     checked_int,
+    generator,
 )
 from optlab.nn import saving
 from optlab.nn.activations import ACTIVATIONS, Activation, Identity
@@ -724,11 +725,3 @@ def _bool(name: str, value: Any) -> bool:
     if not isinstance(value, bool | np.bool_):
         raise TypeError(f"{name} must be a bool, got {value!r}")
     return bool(value)
-
-
-def generator(rng: np.random.Generator | int | None) -> np.random.Generator:
-    """A generator of random numbers, a TypeError or ValueError naming `rng` otherwise."""
-    try:
-        return np.random.default_rng(rng)
-    except (TypeError, ValueError) as error:
-        raise type(error)(f"rng must be a Generator, an int or None: {error}") from None

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -172,6 +173,62 @@ class NetObjective(Objective):
             `log_prior` + `log_likelihood`.
         """
         return self.log_prior(w) + self.log_likelihood(w)
+
+    # What stochastic methods ask for
+
+    def split(
+        self, kept: Array, held: Array
+    ) -> tuple[NetObjective, Callable[[Array], tuple[float, float]]]:
+        """The objective of some samples, and the mean loss and score of others.
+
+        Parameters
+        ----------
+        kept, held : ndarray of int
+            The numbers of the samples.
+
+        Returns
+        -------
+        NetObjective
+            On the samples that are kept.
+        callable
+            As by `held_out`.
+        """
+        X, y, weights, threads = self.data
+        rest = None if weights is None else weights[kept]
+        train = self.model.objective(X[kept], y[kept], rest, threads)
+        return train, self.held_out(X[held], y[held])
+
+    def held_out(
+        self, X: npt.ArrayLike, y: npt.ArrayLike
+    ) -> Callable[[Array], tuple[float, float]]:
+        """Make a function of w for the mean loss and the score on other data.
+
+        Parameters
+        ----------
+        X, y : array_like
+            The data, as `MLP.objective` takes them.
+
+        Returns
+        -------
+        callable
+            ``held_out(w) -> (loss, score)``, without the prior; batch norm takes the
+            statistics of the training data.
+        """
+        model = self.model
+        data, loss = model._matrix(X), model.loss
+        outputs = model.sizes[-1]
+        targets = loss.targets(y, len(data), outputs, model.dtype)
+        # The loss of given outputs is that of a net that passes them on.
+        passing = type(model)([outputs, outputs], loss=loss, dtype=model.dtype.name)
+        w0 = passing.pack([{"weights": np.eye(outputs), "bias": np.zeros(outputs)}])
+
+        def evaluate(w: Array) -> tuple[float, float]:
+            z = model.decision_function(w, data)
+            if not np.isfinite(z).all():
+                return np.inf, np.nan
+            return passing.objective(z, targets).fun(w0), loss.score(targets, z)
+
+        return evaluate
 
     def __repr__(self) -> str:
         return f"<NetObjective of {self.model!r} on {self.n_samples} samples>"

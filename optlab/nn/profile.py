@@ -7,8 +7,8 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from optlab.checks import Array
-from optlab.nn.mlp import MLP, generator
+from optlab.checks import Array, generator
+from optlab.nn.mlp import MLP
 
 
 @dataclass(frozen=True, eq=False)

@@ -1,4 +1,4 @@
-"""How the data of linear models are laid out in memory."""
+"""Data sets, and how those of linear models are laid out in memory."""
 
 from __future__ import annotations
 
@@ -6,6 +6,20 @@ import numpy as np
 
 from optlab.checks import Array
 from optlab_c import objectives
+
+
+def real_data(name: str) -> tuple[Array, Array]:
+    """Load a data set that scikit-learn brings along: samples and targets."""
+    from sklearn import datasets
+
+    X, y = getattr(datasets, f"load_{name}")(return_X_y=True)
+    return np.asarray(X, float), np.asarray(y)
+
+
+def standardised(values: Array) -> Array:
+    """Shift and scale columns to mean 0 and variance 1, constant ones to 0."""
+    spread = values.std(axis=0)
+    return np.asarray((values - values.mean(axis=0)) / np.where(spread > 0, spread, 1))
 
 
 def panels(matrix: Array, intercept: bool, single: bool) -> Array:

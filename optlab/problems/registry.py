@@ -15,6 +15,7 @@ from typing import Any, ParamSpec
 import numpy as np
 import numpy.typing as npt
 
+from optlab.checks import generator
 from optlab_c.objectives import Objective
 
 __all__ = [
@@ -316,7 +317,7 @@ def problem(
             bound = signature.bind(*args, **kwargs)
             params = dict(bound.arguments)
             if not isinstance(params.get("rng", 0), int | np.integer):
-                bound.arguments["rng"] = np.random.default_rng(params["rng"])
+                bound.arguments["rng"] = generator(params["rng"])
                 params["rng"] = deepcopy(bound.arguments["rng"])  # before it is used
             made = factory(*bound.args, **bound.kwargs)
             if (made.bounds is not None) != ("bounded" in tags):

@@ -17,7 +17,7 @@ from optlab.checks import (
 )
 from optlab_c import objectives
 
-from .data import matrix_of, panels
+from .data import matrix_of, panels, real_data, standardised
 from .registry import Problem, problem
 
 __all__ = [
@@ -314,17 +314,14 @@ def logistic_multinomial(
     return logistic_regression(X, y, precision, dtype=dtype)
 
 
-def real_data(
-    load: str, precision: float, standardize: bool, dtype: npt.DTypeLike, known: float
+def on_real_data(
+    name: str, precision: float, standardize: bool, dtype: npt.DTypeLike, known: float
 ) -> Problem:
     """Logistic regression on a data set that scikit-learn brings along."""
-    from sklearn import datasets
-
-    X, y = getattr(datasets, load)(return_X_y=True)
-    if standardize:
-        spread = X.std(axis=0)
-        X = (X - X.mean(axis=0)) / np.where(spread > 0, spread, 1)
-    made = logistic_regression(X, y, precision, dtype=dtype)
+    X, y = real_data(name)
+    made = logistic_regression(
+        standardised(X) if standardize else X, y, precision, dtype=dtype
+    )
     if precision == 1 and standardize:
         made.f_opt = known
         made.minima = (known,)
@@ -358,7 +355,7 @@ def digits(
     LogisticRegression
         As by `logistic_regression`.
     """
-    return real_data("load_digits", precision, standardize, dtype, 113.4799547803342)
+    return on_real_data("digits", precision, standardize, dtype, 113.4799547803342)
 
 
 @problem(
@@ -391,6 +388,6 @@ def breast_cancer(
     LogisticRegression
         As by `logistic_regression`.
     """
-    return real_data(
-        "load_breast_cancer", precision, standardize, dtype, 37.75894596187597
+    return on_real_data(
+        "breast_cancer", precision, standardize, dtype, 37.75894596187597
     )

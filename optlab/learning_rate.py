@@ -1,0 +1,179 @@
+"""A learning rate from one sweep over rates."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from optlab.checks import checked_int
+from optlab.evaluate import in_dtype, start_point
+from optlab.finite_sum import as_sum
+from optlab.options import positive
+from optlab.stochastic import Rule, Stochastic, find_rule, machine_for
+from optlab_c.stochastic import DONE
+
+SMOOTHED_OVER = 0.02  # of the sweep's steps, on either side
+TOO_HIGH = 4.0  # times the lowest loss: it diverges
+
+
+@dataclass(frozen=True)
+class LearningRates:
+    """What `find_learning_rate` returns.
+
+    Attributes
+    ----------
+    rates : ndarray, shape (steps,)
+        The rates, from low to high, up to where the loss blew up.
+    losses : ndarray, shape (steps,)
+        The loss of the batch before the step with each rate.
+    smoothed : ndarray, shape (steps,)
+        The same, smoothed.
+    suggestion : float
+        The rate at which the smoothed loss falls most steeply.
+    """
+
+    rates: npt.NDArray[np.float64]
+    losses: npt.NDArray[np.float64]
+    smoothed: npt.NDArray[np.float64]
+    suggestion: float
+
+    def plot(self, ax: Any = None) -> Any:
+        """Draw the curve, with the suggestion; needs matplotlib.
+
+        Parameters
+        ----------
+        ax : matplotlib.axes.Axes, optional
+            Where; by default new ones.
+
+        Returns
+        -------
+        matplotlib.axes.Axes
+            Where it was drawn.
+        """
+        if ax is None:
+            from matplotlib import pyplot
+
+            ax = pyplot.figure(layout="constrained").subplots()
+        ax.semilogx(self.rates, self.losses, ".", markersize=3, alpha=0.4)
+        ax.semilogx(self.rates, self.smoothed, label="smoothed")
+        ax.axvline(self.suggestion, linestyle="--", label=f"{self.suggestion:.3g}")
+        ax.set(xlabel="learning rate", ylabel="loss of the batch")
+        ax.legend()
+        return ax
+
+
+def find_learning_rate(
+    fun: Any,
+    x0: npt.ArrayLike,
+    method: str = "sgd",
+    *,
+    low: float = 1e-6,
+    high: float = 10.0,
+    steps: int = 200,
+    batch_size: int = 32,
+    rng: np.random.Generator | int | None = None,
+    **options: Any,
+) -> LearningRates:
+    """Look for a learning rate: take steps with ever higher ones until the loss blows up.
+
+    Parameters
+    ----------
+    fun : objective
+        A finite sum, as `minimize` takes it for stochastic methods.
+    x0 : array_like, shape (n,)
+        Where training starts; it is not changed.
+    method : str, default "sgd"
+        A stochastic method; not "svrg".
+    low, high : float, default 1e-6 and 10
+        The first and the last rate, which grow by a constant factor.
+    steps : int, default 200
+        How many steps are taken at most.
+    batch_size : int, default 32
+        Samples in a batch.
+    rng : Generator or int or None, optional
+        Where the batches come from, see `numpy.random.default_rng`.
+    **options
+        Further options of that method.
+
+    Returns
+    -------
+    LearningRates
+        Rates and losses, a suggestion, and ``.plot()``.
+
+    Raises
+    ------
+    TypeError, ValueError
+        If an argument is not as said above; the message names it.
+
+    References
+    ----------
+    L. N. Smith, Cyclical Learning Rates for Training Neural Networks, WACV 2017,
+    section 3.3.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> import optlab
+    >>> X = np.random.default_rng(0).normal(size=(500, 2))
+    >>> model = optlab.nn.MLP([2, 8, 2])
+    >>> objective = model.objective(X, (X[:, 0] > X[:, 1]).astype(int))
+    >>> found = optlab.find_learning_rate(objective, model.init(rng=0), rng=0)
+    >>> 0.01 < found.suggestion < 10
+    True
+    """
+    rule = find_rule(method)
+    if rule is None or rule.name == "svrg":
+        raise ValueError(f"method must be a stochastic one but svrg, got {method!r}")
+    low, high = positive("low", low), positive("high", high)
+    if not low < high:
+        raise ValueError(f"high must be greater than low, got {high} and {low}")
+    steps = checked_int("steps", steps, 10)
+    w0 = start_point(x0)
+    opt = Stochastic(batch_size=batch_size, learning_rate=low, rng=rng, **options)
+    total = as_sum(fun, w0.size, opt.dtype)
+    rates, losses = _sweep(rule, opt, total, in_dtype(w0, total.dtype), high, steps)
+    width = max(1, round(SMOOTHED_OVER * steps))
+    smoothed = _smooth(losses, width)
+    slopes = np.gradient(smoothed, np.log(rates)) if len(rates) > 1 else np.zeros(1)
+    return LearningRates(rates, losses, smoothed, float(rates[np.argmin(slopes)]))
+
+
+def _sweep(
+    rule: Rule, opt: Stochastic, total: Any, w: np.ndarray, high: float, steps: int
+) -> tuple[np.ndarray, np.ndarray]:
+    """Rates and losses of the steps, up to where the loss is far above its lowest."""
+    low = opt.learning_rate or 1.0
+    batch = min(opt.batch_size, total.n_samples)
+    machine = machine_for(rule, opt, w, total.n_samples, batch)
+    rates: list[float] = []
+    losses: list[float] = []
+    while len(rates) < steps:
+        rate = low * (high / low) ** (len(rates) / (steps - 1))
+        machine.scale = rate / low
+        want, w, indices = machine.ask()
+        if want == DONE:
+            break
+        if indices is None:  # an epoch is over
+            continue
+        f, g = total.source.fun_and_grad(w, indices)
+        rates.append(rate)
+        losses.append(float(f))
+        if not math.isfinite(f) or f > TOO_HIGH * max(min(losses), 1e-12):
+            break
+        machine.tell(f, g)
+    kept = np.isfinite(losses)
+    if not kept.any():
+        raise ValueError("x0 has no finite loss")
+    return np.array(rates)[kept], np.array(losses)[kept]
+
+
+def _smooth(values: np.ndarray, width: int) -> np.ndarray:
+    """Means over `width` values on either side, fewer at the ends."""
+    total = np.concatenate([[0.0], np.cumsum(values)])
+    at = np.arange(len(values))
+    first, last = np.maximum(at - width, 0), np.minimum(at + width + 1, len(values))
+    return np.asarray((total[last] - total[first]) / (last - first))

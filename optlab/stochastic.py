@@ -1,0 +1,460 @@
+"""Minimisation of finite sums by batches: `minimize` with method "sgd", "adam", ..."""
+
+import math
+import numbers
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, fields
+from time import perf_counter
+from typing import Any
+from warnings import warn
+
+import numpy as np
+from scipy.optimize import OptimizeWarning
+
+from optlab.evaluate import in_dtype, start_point
+from optlab.finite_sum import Sum, as_sum
+from optlab.methods import known_options, plain
+from optlab.observe import wants_result
+from optlab.options import (
+    Group,
+    finite,
+    flag,
+    fraction,
+    integer,
+    not_negative,
+    one_of,
+    option,
+    optional,
+    positive,
+    real,
+    share,
+    split,
+    stack_level,
+)
+from optlab.result import OptimizeResult, Status
+from optlab_c.stochastic import DONE, Machine
+
+
+@dataclass(frozen=True, eq=False)
+class Rule:
+    """A stochastic method that `optlab.minimize(method=name)` chooses.
+
+    Attributes
+    ----------
+    name : str
+        A name in `optlab_c.stochastic.RULES`.
+    summary : str
+        What it is.
+    learning_rate : float
+        Its default.
+    uses : frozenset of str
+        Options that mean something to it but not to all.
+    weight_decay : float
+        Its default.
+    """
+
+    name: str
+    summary: str
+    learning_rate: float
+    uses: frozenset[str] = frozenset()
+    weight_decay: float = 0.0
+
+
+_MASS = frozenset({"momentum"})
+_MOMENTS = frozenset({"betas", "eps"})
+
+RULES = {
+    rule.name: rule
+    for rule in (
+        Rule(
+            "sgd",
+            "stochastic gradient descent",
+            0.01,
+            frozenset({"line_search", "c1", "maxls"}),
+        ),
+        Rule("momentum", "the same with momentum: the heavy ball", 0.01, _MASS),
+        Rule("nesterov", "the same with Nesterov's momentum", 0.01, _MASS),
+        Rule("adagrad", "steps divided by the past", 0.01, frozenset({"eps"})),
+        Rule("rmsprop", "steps divided by the recent past", 0.001, _MOMENTS),
+        Rule("adam", "moments of first and second order", 0.001, _MOMENTS),
+        Rule("adamw", "Adam with decoupled weight decay", 0.001, _MOMENTS, 0.01),
+        Rule("svrg", "stochastic gradients with their variance reduced", 0.01),
+    )
+}
+
+_BY_PLAIN = {plain(name): rule for name, rule in RULES.items()}
+
+
+def find_rule(name: object) -> Rule | None:
+    """The stochastic method of that name, if it is one."""
+    if not isinstance(name, str):
+        return None
+    return RULES.get(name) or _BY_PLAIN.get(plain(name))
+
+
+# ---- options -------------------------------------------------------------------------
+
+
+def _rate(name: str, value: Any) -> float:
+    number = real(name, value)
+    if not 0 < number < math.inf:
+        raise ValueError(f"{name} must be positive and finite, got {value!r}")
+    return number
+
+
+def _schedule(name: str, value: Any) -> Any:
+    choices = ("constant", "step", "inverse", "exponential", "cosine")
+    return value if callable(value) else one_of(*choices)(name, value)
+
+
+def _betas(name: str, value: Any) -> tuple[float, float]:
+    if not isinstance(value, (tuple, list)) or len(value) != 2:
+        raise TypeError(f"{name} must be a pair of numbers, got {value!r}")
+    first, second = (share(f"{name}[{i}]", beta) for i, beta in enumerate(value))
+    if first == 1 or second == 1:
+        raise ValueError(f"{name} must be less than 1, got {value!r}")
+    return first, second
+
+
+def _shuffle(name: str, value: Any) -> str:
+    if isinstance(value, (bool, np.bool_)):
+        return "shuffled" if value else "ordered"
+    if value == "replacement":
+        return "drawn"
+    raise ValueError(f"{name} must be True, False or 'replacement', got {value!r}")
+
+
+def _averaging(name: str, value: Any) -> int | None:
+    """The first epoch to average over, or None."""
+    if value is None or isinstance(value, (bool, np.bool_)):
+        return 0 if value else None
+    return int(integer(0)(name, value))
+
+
+def _validation(name: str, value: Any) -> Any:
+    if value is None or callable(value) or isinstance(value, (tuple, list)):
+        return value
+    if isinstance(value, numbers.Real):
+        return fraction(name, value)
+    raise TypeError(
+        f"{name} must be a fraction, data (X, y) or a callable, got {value!r}"
+    )
+
+
+def _generator(name: str, value: Any) -> np.random.Generator:
+    try:
+        return np.random.default_rng(value)
+    except (TypeError, ValueError) as error:
+        raise type(error)(
+            f"{name} must be a Generator, an int or None: {error}"
+        ) from None
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Stochastic(Group):
+    """What stochastic methods take."""
+
+    batch_size: int = option(32, integer(1))
+    epochs: int = option(10, integer(1))
+    learning_rate: float | None = option(None, optional(_rate))
+    schedule: Any = option("constant", _schedule)
+    decay: float | None = option(None, optional(not_negative))
+    decay_every: float | None = option(None, optional(positive))
+    min_learning_rate: float = option(0.0, not_negative)
+    warmup: float = option(0.0, not_negative)
+    momentum: float = option(0.9, share)
+    betas: tuple[float, float] = option((0.9, 0.999), _betas)
+    eps: float = option(1e-8, not_negative)
+    weight_decay: float | None = option(None, optional(not_negative))
+    clip_norm: float | None = option(None, optional(positive))
+    shuffle: str = option(True, _shuffle)
+    averaging: int | None = option(False, _averaging)
+    line_search: str | None = option(None, optional(one_of("armijo")))
+    c1: float = option(0.1, fraction)
+    maxls: int = option(50, integer(1))
+    validation: Any = option(None, _validation)
+    patience: int | None = option(None, optional(integer(1)))
+    gtol: float | None = option(None, optional(not_negative))
+    norm: float = option(math.inf, real)
+    full: bool = option(False, flag)
+    dtype: str | None = option(None, optional(one_of("float32", "float64")))
+    rng: Any = option(None, _generator)
+    disp: bool = option(False, flag)
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        if self.patience is not None and self.validation is None:
+            raise ValueError(
+                "patience needs validation: data, a fraction or a callable"
+            )
+        finite("min_learning_rate", self.min_learning_rate)
+        if self.momentum == 1:
+            raise ValueError("momentum must be less than 1")
+
+
+OPTIONS = frozenset(item.name for item in fields(Stochastic))
+
+# The factor that a schedule takes by itself where `decay` is not given.
+_DECAY = {"step": 0.1, "inverse": 1.0, "exponential": 0.95}
+
+
+def machine_for(
+    rule: Rule, opt: Stochastic, w: np.ndarray, samples: int, batch: int
+) -> Machine:
+    """The compiled machine for these options, at w."""
+    named = opt.schedule if isinstance(opt.schedule, str) else "constant"
+    decay = _DECAY.get(named, 1.0) if opt.decay is None else opt.decay
+    cycle = float(opt.epochs) if named == "cosine" else 1.0
+    return Machine(
+        w,
+        samples=samples,
+        batch=batch,
+        rule=rule.name,
+        sampler=opt.shuffle,
+        schedule=named,
+        rate=learning_rate(rule, opt),
+        rate_min=opt.min_learning_rate,
+        decay=decay,
+        every=cycle if opt.decay_every is None else opt.decay_every,
+        warmup=opt.warmup,
+        momentum=opt.momentum,
+        beta1=opt.betas[0],
+        beta2=opt.betas[1],
+        eps=opt.eps,
+        weight_decay=(
+            rule.weight_decay if opt.weight_decay is None else opt.weight_decay
+        ),
+        clip_norm=math.inf if opt.clip_norm is None else opt.clip_norm,
+        average_from=-1 if opt.averaging is None else opt.averaging,
+        search=opt.line_search is not None,
+        c1=opt.c1,
+        shrink=0.9,  # Vaswani et al. 2019, section 7.1; and that it may double an epoch
+        grow=2.0,
+        maxls=opt.maxls,
+        seed=int(opt.rng.integers(2**64, dtype=np.uint64)),
+    )
+
+
+def learning_rate(rule: Rule, opt: Stochastic) -> float:
+    """The rate to start with; with Armijo's search it is the longest step, 1."""
+    if opt.learning_rate is not None:
+        return opt.learning_rate
+    return 1.0 if opt.line_search else rule.learning_rate
+
+
+# ---- a run ---------------------------------------------------------------------------
+
+FIELDS = (
+    "loss",
+    "f",
+    "gnorm",
+    "validation_loss",
+    "validation_score",
+    "learning_rate",
+    "seconds",
+)
+
+
+class Candidate:
+    """A point with all that is known of it; f and g are of all samples, or NaN."""
+
+    def __init__(self, x: np.ndarray, total: Sum, norm: float) -> None:
+        self.x = x
+        self.f, self.g = total.fun_and_grad(x)
+        self.gnorm = float(np.linalg.norm(self.g.astype(float), norm))
+
+    @property
+    def finite(self) -> bool:
+        """Whether f and g are numbers."""
+        return bool(np.isfinite(self.f) and np.isfinite(self.g).all())
+
+
+def minimize_sum(
+    rule: Rule,
+    fun: Any,
+    x0: Any,
+    callback: Callable[..., Any] | None,
+    tol: float | None,
+    given: Mapping[str, Any],
+) -> OptimizeResult:
+    """Minimise a finite sum by a stochastic method, as `optlab.minimize` describes it."""
+    if tol is not None:
+        given = {"gtol": not_negative("tol", tol), **given}
+    (opt,), ignored = split(given, (Stochastic,), known_options())
+    assert isinstance(opt, Stochastic)
+    w0 = start_point(x0)
+    if callback is not None and not callable(callback):
+        raise TypeError(f"callback must be callable, got {callback!r}")
+    total = as_sum(fun, w0.size, opt.dtype)
+    train, validate = total.split(opt.validation, opt.rng)
+    batch = min(opt.batch_size, train.n_samples)
+    _tell(rule, opt, given, ignored, train.n_samples)
+    w = in_dtype(w0, total.dtype)
+
+    start = perf_counter()
+    norm = opt.norm
+    first = Candidate(w, train, norm)
+    nfev = 1
+    gtol = 1e-5 if opt.gtol is None else opt.gtol
+    machine = machine_for(rule, opt, w, train.n_samples, batch)
+    rows: list[tuple[float, ...]] = []
+    best_validation, best_x, waited = math.inf, None, 0
+    status = Status.EPOCHS
+    if not first.finite:
+        status = Status.NONFINITE_START
+    progress = _Progress(opt) if opt.disp else None
+    while status is not Status.NONFINITE_START and machine.epoch < opt.epochs:
+        if callable(opt.schedule):
+            machine.scale = _scale(opt.schedule, machine.epoch)
+        if machine.run(train.handle) == DONE:
+            status = Status.DIVERGED
+            break
+        x = machine.x
+        f = gnorm = math.nan
+        if opt.full or opt.gtol is not None:
+            here = Candidate(x, train, norm)
+            nfev += 1
+            f, gnorm = here.f, here.gnorm
+        loss, score = (math.nan, math.nan) if validate is None else validate(x)
+        rows.append(
+            (machine.loss, f, gnorm, loss, score, machine.rate, perf_counter() - start)
+        )
+        if progress is not None:
+            progress.show(rows[-1])
+        if opt.gtol is not None and gnorm <= opt.gtol:
+            status = Status.CONVERGED
+            break
+        if validate is not None:
+            waited += 1
+            if loss < best_validation:
+                best_validation, best_x, waited = loss, x, 0
+            if opt.patience is not None and waited >= opt.patience:
+                status = Status.PATIENCE
+                break
+        if callback is not None and _stops(callback, x, machine):
+            status = Status.CALLBACK
+            break
+    if progress is not None:
+        progress.close()
+
+    result = first
+    if machine.epoch and status is not Status.NONFINITE_START:
+        candidates = [machine.x if best_x is None else best_x, machine.best]
+        if status is Status.DIVERGED:
+            candidates = candidates[1:] if best_x is None else candidates
+        for x in candidates:
+            last = Candidate(x, train, norm)
+            nfev += 1
+            if last.finite and last.f <= first.f:
+                result = last
+                break
+    success = bool(result.finite and result.gnorm <= gtol)
+    return OptimizeResult(
+        x=result.x,
+        fun=result.f,
+        jac=result.g,
+        hess_inv=None,
+        nit=machine.epoch,
+        nfev=machine.nfev + nfev,
+        njev=machine.njev + nfev,
+        nhev=0,
+        success=success,
+        status=status,
+        message=_message(status, result, gtol, machine, opt),
+        method=rule.name,
+        history={
+            name: np.array([row[i] for row in rows]) for i, name in enumerate(FIELDS)
+        },
+    )
+
+
+def _tell(
+    rule: Rule,
+    opt: Stochastic,
+    given: Mapping[str, Any],
+    ignored: tuple[str, ...],
+    samples: int,
+) -> None:
+    """Warn of what has no meaning, and of a batch that is larger than the data."""
+    special = {"momentum", "betas", "eps", "line_search", "c1", "maxls"}
+    unused = [name for name in special & given.keys() if name not in rule.uses]
+    for name in sorted({*ignored, *unused}):
+        warn(
+            f"option {name!r} has no meaning for method {rule.name!r} and is ignored",
+            OptimizeWarning,
+            stacklevel=stack_level(),
+        )
+    if "line_search" in unused:
+        object.__setattr__(opt, "line_search", None)
+    if "batch_size" in given and opt.batch_size > samples:
+        warn(
+            f"batch_size = {opt.batch_size} is capped at the number of samples, {samples}",
+            OptimizeWarning,
+            stacklevel=stack_level(),
+        )
+
+
+def _scale(schedule: Callable[[int], Any], epoch: int) -> float:
+    return not_negative("schedule(epoch)", finite("schedule(epoch)", schedule(epoch)))
+
+
+def _stops(callback: Callable[..., Any], x: np.ndarray, machine: Machine) -> bool:
+    """Show an epoch to the callback; whether it wants no more."""
+    try:
+        if wants_result(callback):
+            callback(
+                intermediate_result=OptimizeResult(
+                    x=x, fun=machine.loss, nit=machine.epoch, nfev=machine.nfev
+                )
+            )
+        else:
+            callback(x)
+    except StopIteration:
+        return True
+    return False
+
+
+def _message(
+    status: Status, result: Candidate, gtol: float, machine: Machine, opt: Stochastic
+) -> str:
+    if status in (Status.CONVERGED, Status.NONFINITE_START):
+        return status.sentence
+    met = "which meets" if result.gnorm <= gtol else "which does not meet"
+    more = (
+        f" It was so in epoch {machine.epoch + 1}." if status is Status.DIVERGED else ""
+    )
+    if status is Status.PATIENCE:
+        more = f" That is {opt.patience}, and the best point is returned."
+    return (
+        f"{status.sentence}{more} The gradient's norm over all samples is "
+        f"{result.gnorm:.3g}, {met} gtol = {gtol:g}."
+    )
+
+
+class _Progress:
+    """A bar over the epochs, with the loss, the validation's score and the rate."""
+
+    def __init__(self, opt: Stochastic) -> None:
+        try:
+            from tqdm.auto import tqdm
+        except ImportError:
+            raise ImportError(
+                "disp needs the module tqdm, which is not installed: "
+                "pip install 'optlab[compare]'"
+            ) from None
+        self.bar = tqdm(total=opt.epochs, unit="epoch")
+
+    def show(self, row: tuple[float, ...]) -> None:
+        """Show a row of the history."""
+        named = dict(zip(FIELDS, row, strict=True))
+        shown = {
+            name: f"{value:.4g}"
+            for name, value in named.items()
+            if name != "seconds" and not math.isnan(value)
+        }
+        self.bar.set_postfix(shown)
+        self.bar.update()
+
+    def close(self) -> None:
+        """Leave the bar as it is."""
+        self.bar.close()

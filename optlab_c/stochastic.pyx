@@ -1,0 +1,506 @@
+# cython: auto_pickle=False, autotestdict=False
+"""The stochastic machine for Python: it owns the memory, runs epochs, saves and loads.
+
+`PythonSum` is a finite sum that is a Python function; compiled ones come as capsules.
+"""
+
+cimport cython
+cimport numpy as cnp
+from cpython.exc cimport PyErr_CheckSignals
+from cpython.pycapsule cimport PyCapsule_GetPointer, PyCapsule_IsValid
+from libc.stdint cimport int64_t, uint64_t
+from libc.string cimport memcpy
+
+from optlab_c.abi cimport (
+    OPTLAB_ABI_VERSION,
+    OPTLAB_BATCH,
+    OPTLAB_F,
+    OPTLAB_FLOAT32,
+    OPTLAB_FLOAT64,
+    OPTLAB_G,
+    OPTLAB_OBJECTIVE_CAPSULE,
+    optlab_eval,
+    optlab_objective,
+    optlab_point,
+)
+from optlab_c.callables cimport as_value, as_vector
+
+from zlib import crc32
+
+import numpy as np
+
+cnp.import_array()
+
+cdef extern from "memory.h" nogil:
+    void* memory_take(size_t bytes)
+    void memory_give_back(void* memory)
+
+cdef extern from "vec.h" nogil:
+    size_t vec_bytes(int dtype, int64_t n)
+
+cdef extern from "stochastic/stochastic.h" nogil:
+    enum:
+        STOCHASTIC_EPOCH
+        STOCHASTIC_DONE
+    ctypedef enum stochastic_rule:
+        pass
+    ctypedef enum stochastic_sampler:
+        pass
+    ctypedef enum stochastic_schedule:
+        pass
+    ctypedef struct stochastic_options:
+        int64_t n
+        int64_t samples
+        int64_t batch
+        int dtype
+        stochastic_rule rule
+        stochastic_sampler sampler
+        stochastic_schedule schedule
+        double rate
+        double rate_min
+        double decay
+        double every
+        double warmup
+        double momentum
+        double beta1
+        double beta2
+        double eps
+        double weight_decay
+        double clip_norm
+        int64_t average_from
+        int search
+        double c1
+        double shrink
+        double grow
+        int64_t maxls
+        uint64_t seed
+    ctypedef struct stochastic_state:
+        stochastic_options opt
+        int outcome
+        int64_t epoch
+        int64_t updates
+        double rate
+        double scale
+        double loss
+        double best_loss
+    ctypedef struct stochastic_memory:
+        void* w
+        void* best
+    ctypedef struct stochastic:
+        stochastic_state st
+        stochastic_memory mem
+    ctypedef struct stochastic_loop:
+        stochastic* machine
+        const optlab_objective* objective
+        int64_t nfev
+        int64_t njev
+        int (*poll)(void* ctx) noexcept nogil
+        void* poll_ctx
+        double last_poll
+    size_t stochastic_size(const stochastic_options* opt)
+    void stochastic_bind(stochastic* m, void* memory)
+    void stochastic_start(stochastic* m)
+    int stochastic_advance(stochastic* m)
+    optlab_point stochastic_question(const stochastic* m)
+    void stochastic_tell(stochastic* m, int told, const optlab_point* point)
+    const void* stochastic_point(const stochastic* m)
+    int stochastic_run(stochastic_loop* loop)
+
+EPOCH, DONE = STOCHASTIC_EPOCH, STOCHASTIC_DONE
+
+# By the numbers in stochastic.h.
+RULES = (
+    "sgd", "momentum", "nesterov", "adagrad", "rmsprop", "adam", "adamw", "svrg"
+)
+SAMPLERS = ("shuffled", "drawn", "ordered")
+SCHEDULES = ("constant", "step", "inverse", "exponential", "cosine")
+
+
+# ---- finite sums ---------------------------------------------------------------------
+
+cdef int sum_eval(void* ctx, int want, optlab_point* point) noexcept with gil:
+    """The `optlab_eval` of a PythonSum."""
+    cdef PythonSum total = <PythonSum>ctx
+    try:
+        total.evaluate(want, point)
+    except BaseException as error:
+        total.error = error
+        return -1
+    return 0
+
+
+@cython.final
+cdef class PythonSum:
+    """A Python function `fun(w, indices) -> (f, g)` as a finite sum of the C interface.
+
+    w and indices are new arrays at every call, so that the function may keep them.
+    """
+
+    cdef optlab_objective c
+    cdef readonly object fun
+    cdef object dtype
+    cdef BaseException error
+
+    def __init__(self, fun, int64_t n, int64_t samples, bint single):
+        self.fun = fun
+        self.dtype = np.dtype(np.float32 if single else np.float64)
+        self.c.version = OPTLAB_ABI_VERSION
+        self.c.dtype = OPTLAB_FLOAT32 if single else OPTLAB_FLOAT64
+        self.c.provides = OPTLAB_F | OPTLAB_G | OPTLAB_BATCH
+        self.c.n = n
+        self.c.n_samples = samples
+        self.c.eval = <optlab_eval><void*>sum_eval
+        self.c.ctx = <void*>self
+
+    @property
+    def n(self):
+        """The number of unknowns."""
+        return self.c.n
+
+    cdef int evaluate(self, int want, optlab_point* point) except -1:
+        cdef int64_t count = self.c.n_samples
+        cdef cnp.ndarray w = np.empty(self.c.n, self.dtype)
+        cdef cnp.ndarray indices, g
+        memcpy(cnp.PyArray_DATA(w), point.x, vec_bytes(self.c.dtype, self.c.n))
+        if want & OPTLAB_BATCH:
+            count = point.n_index
+            indices = np.empty(count, np.int64)
+            memcpy(cnp.PyArray_DATA(indices), point.index, count * sizeof(int64_t))
+        else:
+            indices = np.arange(count)
+        answer = self.fun(w, indices)
+        if not isinstance(answer, (tuple, list)) or len(answer) != 2:
+            raise TypeError(
+                "fun must return the pair (mean loss, gradient), got "
+                f"{type(answer).__name__}"
+            )
+        f, slope = answer
+        point.f = as_value(f)
+        if want & OPTLAB_G:
+            g = as_vector(slope, self.c.n, "gradient").astype(self.dtype, copy=False)
+            memcpy(point.g, cnp.PyArray_DATA(g), vec_bytes(self.c.dtype, self.c.n))
+        return 0
+
+
+# ---- the machine ---------------------------------------------------------------------
+
+cdef int poll_signals(void* ctx) noexcept with gil:
+    """Let signal handlers run; what they raise ends the run."""
+    try:
+        PyErr_CheckSignals()
+    except BaseException as error:
+        (<Machine>ctx).error = error
+        return -1
+    return 0
+
+
+MAGIC = b"optlab stochastic 1"
+
+
+@cython.final
+cdef class Machine:
+    """One stochastic run from w, a vector of float32 or float64.
+
+    Either `run` it, epoch by epoch, or `ask` and `tell`.
+    """
+
+    cdef stochastic m
+    cdef stochastic_loop loop
+    cdef void* memory
+    cdef size_t bytes
+    cdef int wanted
+    cdef BaseException error
+
+    def __init__(
+        self,
+        cnp.ndarray w not None,
+        *,
+        int64_t samples,
+        int64_t batch,
+        rule,
+        sampler,
+        schedule,
+        double rate,
+        double rate_min,
+        double decay,
+        double every,
+        double warmup,
+        double momentum,
+        double beta1,
+        double beta2,
+        double eps,
+        double weight_decay,
+        double clip_norm,
+        int64_t average_from,
+        bint search,
+        double c1,
+        double shrink,
+        double grow,
+        int64_t maxls,
+        uint64_t seed,
+    ):
+        if self.memory != NULL:
+            raise RuntimeError("a machine is made once")
+        cdef stochastic_options* opt = &self.m.st.opt
+        if cnp.PyArray_TYPE(w) not in (cnp.NPY_FLOAT32, cnp.NPY_FLOAT64) or not (
+            cnp.PyArray_ISCARRAY_RO(w) and w.ndim == 1 and w.size > 0
+        ):
+            raise TypeError("w must be a contiguous vector of float32 or float64")
+        if samples < 1 or not 1 <= batch <= samples:
+            raise ValueError("a batch must have at least one and at most all samples")
+        opt.n = cnp.PyArray_SIZE(w)
+        single = cnp.PyArray_TYPE(w) == cnp.NPY_FLOAT32
+        opt.dtype = OPTLAB_FLOAT32 if single else OPTLAB_FLOAT64
+        opt.samples = samples
+        opt.batch = batch
+        opt.rule = <stochastic_rule><int>RULES.index(rule)
+        opt.sampler = <stochastic_sampler><int>SAMPLERS.index(sampler)
+        opt.schedule = <stochastic_schedule><int>SCHEDULES.index(schedule)
+        opt.rate = rate
+        opt.rate_min = rate_min
+        opt.decay = decay
+        opt.every = every
+        opt.warmup = warmup
+        opt.momentum = momentum
+        opt.beta1 = beta1
+        opt.beta2 = beta2
+        opt.eps = eps
+        opt.weight_decay = weight_decay
+        opt.clip_norm = clip_norm
+        opt.average_from = average_from
+        opt.search = search
+        opt.c1 = c1
+        opt.shrink = shrink
+        opt.grow = grow
+        opt.maxls = maxls
+        opt.seed = seed
+        self.take_memory()
+        memcpy(self.m.mem.w, cnp.PyArray_DATA(w), vec_bytes(opt.dtype, opt.n))
+        stochastic_start(&self.m)
+
+    def __dealloc__(self):
+        memory_give_back(self.memory)
+
+    cdef int take_memory(self) except -1:
+        self.bytes = stochastic_size(&self.m.st.opt)
+        self.memory = memory_take(self.bytes)
+        if self.memory == NULL:
+            raise MemoryError(f"{self.bytes / 1e9:.3g} GB are needed")
+        stochastic_bind(&self.m, self.memory)
+        self.loop.machine = &self.m
+        return 0
+
+    def run(self, objective):
+        """Run to the end of the epoch; returns EPOCH, or DONE where the run diverged.
+
+        `objective` is a PythonSum or a capsule of a finite sum.
+        """
+        cdef int event
+        cdef PythonSum python = None
+        if self.wanted:
+            raise RuntimeError("tell what was asked before you run")
+        if isinstance(objective, PythonSum):
+            python = objective
+            self.loop.objective = &python.c
+        else:
+            self.loop.objective = finite_sum(objective)
+        if (
+            self.loop.objective.n != self.m.st.opt.n
+            or self.loop.objective.dtype != self.m.st.opt.dtype
+            or self.loop.objective.n_samples != self.m.st.opt.samples
+        ):
+            raise ValueError("the objective is not the one that the run is for")
+        self.loop.poll = poll_signals
+        self.loop.poll_ctx = <void*>self
+        with nogil:
+            event = stochastic_run(&self.loop)
+        error, self.error = self.error, None
+        if python is not None and error is None:
+            error, python.error = python.error, None
+        if error is not None:
+            raise error
+        if event not in (STOCHASTIC_EPOCH, STOCHASTIC_DONE):
+            raise RuntimeError("fun: the compiled objective reported a failure")
+        return event
+
+    def ask(self):
+        """What is wanted (a mask, or an event), the point, and the samples or None."""
+        cdef int want = self.wanted
+        if not want:
+            want = stochastic_advance(&self.m)
+        if want < 0:
+            return want, None, None
+        self.wanted = want
+        cdef optlab_point point = stochastic_question(&self.m)
+        cdef cnp.ndarray indices = None
+        if want & OPTLAB_BATCH:
+            indices = np.empty(point.n_index, np.int64)
+            memcpy(
+                cnp.PyArray_DATA(indices), point.index, point.n_index * sizeof(int64_t)
+            )
+        return want, self.copy(point.x), indices
+
+    def tell(self, f, g=None):
+        """Answer what was asked: f, and g if that is wanted."""
+        cdef optlab_point point = stochastic_question(&self.m)
+        cdef cnp.ndarray array
+        if not self.wanted:
+            raise ValueError("only what was asked for can be told")
+        if self.wanted & OPTLAB_G:
+            array = np.ascontiguousarray(g, self.dtype)
+            if array.ndim != 1 or array.size != self.m.st.opt.n:
+                raise ValueError(f"g must have shape ({self.m.st.opt.n},)")
+            memcpy(
+                point.g,
+                cnp.PyArray_DATA(array),
+                vec_bytes(self.m.st.opt.dtype, self.m.st.opt.n),
+            )
+            self.loop.njev += 1
+        if self.wanted & OPTLAB_F:
+            point.f = f
+            self.loop.nfev += 1
+        stochastic_tell(&self.m, self.wanted, &point)
+        self.wanted = 0
+
+    # Reading it
+
+    cdef object copy(self, const void* v):
+        out = np.empty(self.m.st.opt.n, self.dtype)
+        memcpy(
+            cnp.PyArray_DATA(<cnp.ndarray>out),
+            v,
+            vec_bytes(self.m.st.opt.dtype, self.m.st.opt.n),
+        )
+        return out
+
+    @property
+    def dtype(self):
+        single = self.m.st.opt.dtype == OPTLAB_FLOAT32
+        return np.dtype(np.float32 if single else np.float64)
+
+    @property
+    def x(self):
+        """A copy of where the run is: the mean of its steps if they are averaged."""
+        return self.copy(stochastic_point(&self.m))
+
+    @property
+    def best(self):
+        """A copy of the point after the epoch of the lowest mean loss."""
+        return self.copy(self.m.mem.best)
+
+    @property
+    def epoch(self):
+        """The number of complete epochs."""
+        return self.m.st.epoch
+
+    @property
+    def updates(self):
+        """The number of steps."""
+        return self.m.st.updates
+
+    @property
+    def loss(self):
+        """The mean loss of the last epoch's batches; NaN before its end."""
+        return self.m.st.loss
+
+    @property
+    def rate(self):
+        """The rate of the last step."""
+        return self.m.st.rate
+
+    @property
+    def scale(self):
+        """What the schedule's rate is multiplied by."""
+        return self.m.st.scale
+
+    @scale.setter
+    def scale(self, double value):
+        self.m.st.scale = value
+
+    @property
+    def nfev(self):
+        """Evaluations of f."""
+        return self.loop.nfev
+
+    @property
+    def njev(self):
+        """Evaluations of the gradient."""
+        return self.loop.njev
+
+    # Saving
+
+    def save(self):
+        """The whole state as bytes: `load` continues from it bit for bit."""
+        head = np.array(
+            [
+                sizeof(stochastic_state),
+                self.bytes,
+                self.wanted,
+                self.loop.nfev,
+                self.loop.njev,
+            ],
+            np.int64,
+        )
+        state = b"".join(
+            (
+                MAGIC,
+                head.tobytes(),
+                (<char*>&self.m.st)[: sizeof(stochastic_state)],
+                (<char*>self.memory)[: self.bytes],
+            )
+        )
+        return state + crc32(state).to_bytes(4, "little")
+
+    @staticmethod
+    def load(bytes saved not None):
+        """A machine that goes on where another one was saved."""
+        cdef Machine self = Machine.__new__(Machine)
+        cdef const char* data = saved
+        cdef int64_t head[5]
+        cdef Py_ssize_t start = len(MAGIC), end = len(saved) - 4
+        if not saved.startswith(MAGIC):
+            raise ValueError("saved: not a saved machine of this version")
+        if end < start + <Py_ssize_t>sizeof(head) or (
+            crc32(saved[:end]).to_bytes(4, "little") != saved[end:]
+        ):
+            raise ValueError("saved: damaged")
+        memcpy(head, data + start, sizeof(head))
+        start += sizeof(head)
+        if head[0] != sizeof(stochastic_state) or end != start + head[0] + head[1]:
+            raise ValueError("saved: made by another build")
+        memcpy(&self.m.st, data + start, head[0])
+        if stochastic_size(&self.m.st.opt) != <size_t>head[1]:
+            raise ValueError("saved: made by another build")
+        self.take_memory()
+        memcpy(self.memory, data + start + head[0], self.bytes)
+        self.wanted = head[2]
+        self.loop.nfev = head[3]
+        self.loop.njev = head[4]
+        return self
+
+    def __reduce__(self):
+        return Machine.load, (self.save(),)
+
+
+cdef const optlab_objective* finite_sum(capsule) except NULL:
+    """The finite sum in a capsule."""
+    if not PyCapsule_IsValid(capsule, OPTLAB_OBJECTIVE_CAPSULE):
+        raise TypeError("fun.__optlab_objective__ must be a PyCapsule of that name")
+    cdef const optlab_objective* objective
+    objective = <const optlab_objective*>PyCapsule_GetPointer(
+        capsule, OPTLAB_OBJECTIVE_CAPSULE
+    )
+    if objective.version != OPTLAB_ABI_VERSION or not (
+        objective.provides & OPTLAB_BATCH and objective.n_samples > 0
+    ):
+        raise TypeError("fun is no finite sum of this version of the interface")
+    return objective
+
+
+def is_finite_sum(capsule):
+    """Whether a compiled objective answers for single samples."""
+    try:
+        finite_sum(capsule)
+    except TypeError:
+        return False
+    return True
