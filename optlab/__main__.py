@@ -9,6 +9,8 @@ from collections.abc import Sequence
 from optlab.compare import add_arguments
 from optlab.compare import main as compare
 from optlab.config import show_config
+from optlab.training import add_arguments as add_training_arguments
+from optlab.training import main as train
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -22,6 +24,11 @@ def main(argv: Sequence[str] | None = None) -> int:
     )
     add_arguments(side_by_side)
     side_by_side.set_defaults(run=compare)
+    training = commands.add_parser(
+        "train", help="run stochastic and other methods side by side over nets"
+    )
+    add_training_arguments(training)
+    training.set_defaults(run=train)
     arguments = parser.parse_args(argv)
     return arguments.run(arguments) or 0
 

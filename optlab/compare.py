@@ -496,12 +496,12 @@ def run(
         median is kept.
     """
     pairs = [(p, s) for p in problems for s in chosen if s.bounds or p.bounds is None]
-    with _one_thread():
+    with one_thread():
         return [_measure_steadily(s, p, maxfun) for p, s in progress(pairs)]
 
 
 @contextmanager
-def _one_thread() -> Iterator[None]:
+def one_thread() -> Iterator[None]:
     """Hold BLAS to one thread where threadpoolctl can, so that times compare."""
     try:
         from threadpoolctl import threadpool_limits
@@ -623,7 +623,7 @@ def _pairs(names: Sequence[str]) -> list[tuple[str, str]]:
     return pairs
 
 
-def _columns(rows: Sequence[Sequence[str]]) -> str:
+def columns(rows: Sequence[Sequence[str]]) -> str:
     """Align rows of cells, the first column to the left and the others to the right."""
     widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
     lines = []
@@ -681,7 +681,7 @@ def table(runs: Sequence[Run]) -> str:
         f"Evaluations and times: geometric means over the {len(common)} of "
         f"{len({(r.problem, r.n) for r in runs})} that all solved."
     )
-    lines = [_columns(rows), "", note]
+    lines = [columns(rows), "", note]
     ratios = [["", "problems", "evaluations", "own time", "own time"]]
     ratios += [["", "", "", "an iteration", "a run"]]
     for ours, theirs in _pairs(names):
@@ -698,7 +698,7 @@ def table(runs: Sequence[Run]) -> str:
             ]
         )
     if len(ratios) > 2:
-        lines += ["", "Ratios, geometric means where both solve:", _columns(ratios)]
+        lines += ["", "Ratios, geometric means where both solve:", columns(ratios)]
     return "\n".join(lines)
 
 

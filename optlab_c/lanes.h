@@ -9,6 +9,7 @@
 
 #if defined(__GNUC__)
 #define UNROLL _Pragma("GCC unroll 16")
+#define PREFETCH(p) __builtin_prefetch(p)
 #pragma GCC diagnostic ignored "-Wpsabi" /* vectors are only passed inline */
 #define LANES_TYPE(name) \
     typedef REAL name __attribute__((vector_size(VECTOR), aligned(sizeof(REAL)), may_alias))
@@ -18,6 +19,7 @@
 #define MULTIPLY_ADD_SCALAR(sum, a, s) ((sum) += (a) * (s))
 #else
 #define UNROLL
+#define PREFETCH(p) ((void)(p))
 #define LANES_TYPE(name) typedef struct { REAL v[LANES]; } name
 #define LOAD(p) (*(const NAMED(lanes) *)(p))
 #define STORE(p, a) (*(NAMED(lanes) *)(p) = (a))

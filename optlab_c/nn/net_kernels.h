@@ -677,9 +677,14 @@ INLINE void NAMED(fetch)(worker *k)
         k->x = x + k->at * columns;
         return;
     }
-    for (int64_t r = 0; r < k->rows; r++)
-        memcpy((REAL *)k->gathered + r * columns, x + c->index[k->at + r] * columns,
+    const int64_t *index = c->index + k->at;
+    for (int64_t r = 0; r < k->rows; r++) {
+        const char *soon = (const char *)(x + index[r + 4 < k->rows ? r + 4 : r] * columns);
+        for (size_t i = 0; i < sizeof(REAL) * (size_t)columns; i += 64)
+            PREFETCH(soon + i); /* rows lie anywhere in memory */
+        memcpy((REAL *)k->gathered + r * columns, x + index[r] * columns,
                sizeof(REAL) * (size_t)columns);
+    }
     k->x = k->gathered;
 }
 
