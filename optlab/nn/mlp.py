@@ -711,7 +711,7 @@ def _sizes(value: Any) -> tuple[int, ...]:
 
 def _each(name: str, value: Any, hidden: int, single: type) -> list[tuple[str, Any]]:
     """A value for each hidden layer, with the name it was given by."""
-    if isinstance(value, single) or not isinstance(value, Sequence | np.ndarray):
+    if isinstance(value, single | str) or not isinstance(value, Sequence | np.ndarray):
         return [(name, value)] * hidden
     if len(value) != hidden:
         raise ValueError(

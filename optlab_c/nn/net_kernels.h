@@ -766,19 +766,14 @@ TARGET static double NAMED(penalise)(const net_sum *sum, const REAL *w, const RE
         const net_penalty *p = &sum->penalty[i];
         const REAL precision = (REAL)p->precision;
         double squares = 0;
-        if (v) {
-#pragma omp simd
-            for (int64_t j = p->start; j < p->stop; j++)
-                g[j] += precision * v[j];
-            continue;
-        }
 #pragma omp simd reduction(+ : squares)
         for (int64_t j = p->start; j < p->stop; j++) {
-            REAL apart = w[j] - (mean ? mean[j] : 0);
-            squares += (double)apart * (double)apart;
-            if (g)
-                g[j] += precision * apart;
+            double apart = (double)w[j] - (mean ? (double)mean[j] : 0);
+            squares += apart * apart;
         }
+        /* A loop of its own, so that f has the same bits without g. */
+        for (int64_t j = p->start; g && j < p->stop; j++)
+            g[j] += precision * (v ? v[j] : mean ? w[j] - mean[j] : w[j]);
         f += p->precision / 2 * squares;
     }
     return f;
