@@ -16,8 +16,12 @@ from optlab.options import positive
 from optlab.stochastic import Rule, Stochastic, find_rule, machine_for
 from optlab_c.stochastic import DONE
 
+PROBE = (
+    1000  # samples, the same at every step: those of a batch would hide small changes
+)
 SMOOTHED_OVER = 0.02  # of the sweep's steps, on either side
-TOO_HIGH = 4.0  # times the lowest loss: it diverges
+SAFETY = 0.25  # measured on nets and least squares: between 0.1 and 0.5 all is well
+TOO_HIGH = 3.0  # times the first loss above the lowest: it diverges
 
 
 @dataclass(frozen=True)
@@ -29,11 +33,13 @@ class LearningRates:
     rates : ndarray, shape (steps,)
         The rates, from low to high, up to where the loss blew up.
     losses : ndarray, shape (steps,)
-        The loss of the batch before the step with each rate.
+        The loss after the step with each rate, over the same samples each time: all, or
+        1000 of them.
     smoothed : ndarray, shape (steps,)
         The same, smoothed.
     suggestion : float
-        The rate at which the smoothed loss falls most steeply.
+        A quarter of the rate at which the smoothed loss is lowest: where it rises, steps
+        are too long, and those of a whole training had better be well below.
     """
 
     rates: npt.NDArray[np.float64]
@@ -61,7 +67,7 @@ class LearningRates:
         ax.semilogx(self.rates, self.losses, ".", markersize=3, alpha=0.4)
         ax.semilogx(self.rates, self.smoothed, label="smoothed")
         ax.axvline(self.suggestion, linestyle="--", label=f"{self.suggestion:.3g}")
-        ax.set(xlabel="learning rate", ylabel="loss of the batch")
+        ax.set(xlabel="learning rate", ylabel="loss")
         ax.legend()
         return ax
 
@@ -135,15 +141,23 @@ def find_learning_rate(
     w0 = start_point(x0)
     opt = Stochastic(batch_size=batch_size, learning_rate=low, rng=rng, **options)
     total = as_sum(fun, w0.size, opt.dtype)
-    rates, losses = _sweep(rule, opt, total, in_dtype(w0, total.dtype), high, steps)
+    probe = opt.rng.permutation(total.n_samples)[:PROBE]
+    w = in_dtype(w0, total.dtype)
+    rates, losses = _sweep(rule, opt, total, w, probe, high, steps)
     width = max(1, round(SMOOTHED_OVER * steps))
     smoothed = _smooth(losses, width)
-    slopes = np.gradient(smoothed, np.log(rates)) if len(rates) > 1 else np.zeros(1)
-    return LearningRates(rates, losses, smoothed, float(rates[np.argmin(slopes)]))
+    suggestion = SAFETY * float(rates[np.argmin(smoothed)])
+    return LearningRates(rates, losses, smoothed, suggestion)
 
 
 def _sweep(
-    rule: Rule, opt: Stochastic, total: Any, w: np.ndarray, high: float, steps: int
+    rule: Rule,
+    opt: Stochastic,
+    total: Any,
+    w: np.ndarray,
+    probe: np.ndarray,
+    high: float,
+    steps: int,
 ) -> tuple[np.ndarray, np.ndarray]:
     """Rates and losses of the steps, up to where the loss is far above its lowest."""
     low = opt.learning_rate or 1.0
@@ -151,24 +165,27 @@ def _sweep(
     machine = machine_for(rule, opt, w, total.n_samples, batch)
     rates: list[float] = []
     losses: list[float] = []
-    while len(rates) < steps:
-        rate = low * (high / low) ** (len(rates) / (steps - 1))
-        machine.scale = rate / low
-        want, w, indices = machine.ask()
-        if want == DONE:
-            break
-        if indices is None:  # an epoch is over
-            continue
-        f, g = total.source.fun_and_grad(w, indices)
-        rates.append(rate)
-        losses.append(float(f))
-        if not math.isfinite(f) or f > TOO_HIGH * max(min(losses), 1e-12):
-            break
-        machine.tell(f, g)
-    kept = np.isfinite(losses)
-    if not kept.any():
+    first = lowest = float(total.source.fun(w, probe))
+    if not math.isfinite(first):
         raise ValueError("x0 has no finite loss")
-    return np.array(rates)[kept], np.array(losses)[kept]
+    while True:
+        machine.scale = (high / low) ** (len(rates) / (steps - 1))
+        want, w, indices = machine.ask()
+        if len(rates) > len(losses):  # where the last step has led
+            loss = float(total.source.fun(machine.x, probe))
+            if not loss - lowest <= TOO_HIGH * abs(first):
+                rates.pop()
+                break
+            losses.append(loss)
+            lowest = min(lowest, loss)
+        if want == DONE or len(rates) == steps:
+            break
+        if indices is not None:  # else an epoch is over
+            rates.append(low * machine.scale)
+            machine.tell(*total.source.fun_and_grad(w, indices))
+    if not rates:
+        raise ValueError(f"low must be less: the loss is too high after {low:g}")
+    return np.array(rates), np.array(losses)
 
 
 def _smooth(values: np.ndarray, width: int) -> np.ndarray:
