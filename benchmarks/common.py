@@ -1,5 +1,6 @@
 """What the benchmarks share: runs of either library, and the solver's own time."""
 
+import os
 from time import perf_counter
 
 import numpy as np
@@ -37,9 +38,13 @@ def hold_to_one_thread():
     """Hold every library loaded so far to one thread, as optlab's kernels are.
 
     On cores that are not idle, threads wait for each other, and then times of vectors as
-    small as these mean nothing.
+    small as these mean nothing. JAX reads what it may use when it is loaded, which is
+    later.
     """
     threadpool_limits(1)
+    os.environ.setdefault(
+        "XLA_FLAGS", "--xla_cpu_multi_thread_eigen=false intra_op_parallelism_threads=1"
+    )
 
 
 hold_to_one_thread()

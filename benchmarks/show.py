@@ -11,7 +11,7 @@ import numpy as np
 import optlab
 from optlab.compare import choose_problems, run, table
 
-from . import logistic
+from . import logistic, mlp, sgd
 from .common import (
     LIBRARIES,
     METHODS,
@@ -188,6 +188,64 @@ def sklearn_solver():
         print(f"{'its share':<44} {'   '.join(shares)}")
 
 
+def nets():
+    """Loss and gradient of nets, beside their matrix products and beside peers."""
+    for dtype in ("float32", "float64"):
+        for shape in mlp.SHAPES:
+            floor = [mlp.products(shape, dtype), mlp.own_products(shape, dtype)]
+            for kind in mlp.KINDS:
+                peers = [mlp.net(name, shape, kind, dtype) for name in mlp.LIBRARIES]
+                _, objective, w, _, _ = mlp.case(shape, kind, dtype)
+                peers.append(lambda o=objective, w=w: o.hessp(w, w))
+                repeats = 20 if shape.endswith("32") else 3
+                blas, own, ours, *theirs, product = in_turn(
+                    40, *floor, *peers, repeats=repeats
+                )
+                ratios = [
+                    f"{name} {time / ours:.1f}"
+                    for name, time in zip(mlp.LIBRARIES[1:], theirs, strict=True)
+                ]
+                print(
+                    f"{shape}, {kind}, {dtype}: {1e6 * ours:.1f} µs, "
+                    f"{ours / blas:.2f} of its products by BLAS ({1e6 * blas:.1f} µs), "
+                    f"{ours / own:.2f} of the net without them ({1e6 * own:.1f} µs); "
+                    f"times as long: {', '.join(ratios)}; "
+                    f"a Hessian product {product / ours:.2f} gradients",
+                    flush=True,
+                )
+
+
+def digits():
+    """Digits, 64-64-10, to a training loss of 1e-3, beside scikit-learn's lbfgs."""
+    for activation in ("relu", "tanh"):
+        for method in ("l-bfgs", "newton-cg", "trust-ncg"):
+            rows = [
+                (
+                    *mlp.train_optlab(method, activation, seed)[:2],
+                    *mlp.train_sklearn(activation, seed)[:2],
+                )
+                for seed in range(5)
+            ]
+            ours, score, theirs, peer = np.median(rows, axis=0)
+            line(f"{activation}, {method}", ours, theirs, "ms", peer="scikit-learn")
+            print(f"{'test accuracy':<44} {score:10.4f}   scikit-learn {peer:10.4f}")
+
+
+def epochs():
+    """An epoch on the digits: 64-64-10, batches of 32, float32; medians, and the aims."""
+    sgd.show_digits()
+
+
+def wide():
+    """An epoch of 784-128-10 on 20,000 samples, batches of 128, beside its products."""
+    sgd.show_wide()
+
+
+def regression():
+    """Logistic regression, 200,000 x 50, to 1e-6 of the optimum, beside saga."""
+    sgd.show_regression()
+
+
 PARTS = {
     part.__name__: part
     for part in (
@@ -201,6 +259,11 @@ PARTS = {
         bounded,
         fits,
         sklearn_solver,
+        nets,
+        digits,
+        epochs,
+        wide,
+        regression,
     )
 }
 

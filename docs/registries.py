@@ -1,7 +1,7 @@
 """Directives that write pages from optlab's registries, so that a new row is documented.
 
-``.. methods::`` lists `METHODS`, ``.. line-searches::`` lists `LINE_SEARCHES`,
-``.. problems::`` lists the problems, ``.. problems:: bounded`` those with bounds.
+``.. methods::`` lists `METHODS`, ``.. stochastic-methods::`` those of finite sums,
+``.. line-searches::`` lists `LINE_SEARCHES`, ``.. problems::`` lists the problems, ``.. problems:: bounded`` those with bounds.
 """
 
 from dataclasses import fields
@@ -64,6 +64,23 @@ class Methods(SphinxDirective):
         return [table(header, rows)]
 
 
+class StochasticMethods(SphinxDirective):
+    def run(self):
+        from optlab.stochastic import RULES, Stochastic
+
+        shared = {option.name: option.default for option in fields(Stochastic)}
+        rows = []
+        for name, row in RULES.items():
+            options = {o: shared[o] for o in shared if o in row.uses}
+            if row.weight_decay:
+                options["weight_decay"] = row.weight_decay
+            shown = ", ".join(f"{o}={default}" for o, default in options.items())
+            rate = str(row.learning_rate)
+            rows.append((code(name), row.summary, code(rate), shown and code(shown)))
+        header = ("method", "what it is", "learning_rate", "options of its own")
+        return [table(header, rows)]
+
+
 class LineSearches(SphinxDirective):
     def run(self):
         from optlab.methods import LINE_SEARCHES
@@ -91,6 +108,7 @@ class Problems(SphinxDirective):
 
 def setup(app):
     app.add_directive("methods", Methods)
+    app.add_directive("stochastic-methods", StochasticMethods)
     app.add_directive("line-searches", LineSearches)
     app.add_directive("problems", Problems)
     return {"parallel_read_safe": True}

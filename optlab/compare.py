@@ -15,7 +15,8 @@ evaluations are the limit.
 A value with its gradient counts as one evaluation, and so does a product of the Hessian
 with a vector, which costs about as much. A whole Hessian counts as one, too; it is dearer
 than that, so that the counts of methods that factorise it compare among themselves only.
-Problems with bounds are given to the solvers that handle them, and to no others.
+Problems with bounds are given to the solvers that handle them, and to no others. Problems
+in single precision start there; the two numbers are 1e-4 and 1e-5 for them.
 
 A solver's *own time* is the time of its run less the time inside the objective, for
 each solver alike. A *false success* is a run that claims success at a point where the
@@ -36,10 +37,11 @@ profiles, Mathematical Programming 91 (2002) 201-213.
 from __future__ import annotations
 
 import argparse
+import ast
 import csv
 import sys
 import warnings
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from fnmatch import fnmatchcase
@@ -73,8 +75,10 @@ __all__ = [
 
 Array = npt.NDArray[np.float64]
 T = TypeVar("T")
-GTOL = 1e-6
-GTOL_FIRST = 1e-12  # relative to the first gradient
+GTOLS = {  # absolute, and relative to the first gradient
+    np.float64: (1e-6, 1e-12),
+    np.float32: (1e-4, 1e-5),
+}
 MAXFUN = 10_000
 SHORT = 0.1  # seconds; shorter runs are repeated, and the median time is taken
 REPEATS = 3
@@ -413,9 +417,10 @@ def measure(solver: Solver, problem: Problem, maxfun: int = MAXFUN) -> Run:
     Run
         What was measured.
     """
-    x0 = np.array(problem.x0, dtype=np.float64)
+    x0 = np.array(problem.x0, dtype=_precision(problem))
     first = stationarity(x0, problem.fun_and_grad(x0)[1], problem.bounds)
-    gtol = max(GTOL, GTOL_FIRST * first)
+    absolute, relative = GTOLS[_precision(problem)]
+    gtol = max(absolute, relative * first)
     meter = _Meter(problem, gtol, maxfun)
     result: Any = None
     # What a solver has to say about a hard problem is in its result. One that breaks
@@ -454,6 +459,10 @@ def measure(solver: Solver, problem: Problem, maxfun: int = MAXFUN) -> Run:
         message=message,
         gnorms=np.array(meter.gnorms),
     )
+
+
+def _precision(problem: Problem) -> Any:
+    return np.float32 if np.asarray(problem.x0).dtype == np.float32 else np.float64
 
 
 def _measure_steadily(solver: Solver, problem: Problem, maxfun: int) -> Run:
@@ -881,19 +890,24 @@ def choose_solvers(methods: Sequence[str]) -> list[Solver]:
 
 
 def choose_problems(
-    patterns: Sequence[str] = (), starts: Sequence[float] = STARTS
+    patterns: Sequence[str] = (),
+    starts: Sequence[float] = STARTS,
+    params: Mapping[str, Any] | None = None,
 ) -> list[Problem]:
     """Make the problems of the registry whose names match.
 
     Parameters
     ----------
     patterns : sequence of str
-        Names, shell patterns such as ``"brown*"``, or tags such as ``"bounded"``. A
-        pattern means the problems with bounds only if it matches no others; empty for all
-        without bounds.
+        Names, shell patterns such as ``"brown*"``, or tags such as ``"bounded"`` and
+        ``"net"``. A pattern means problems with bounds and nets only if it matches no
+        others; empty for all others.
     starts : sequence of float, default (1, 10, 100)
         Multiples of its standard start from which each problem is solved, if it has
         such a parameter (``scale``). Moré, Garbow & Hillstrom (1981) propose these three.
+    params : mapping of str to object, optional
+        More parameters, such as ``{"activation": "swish"}``, for each problem that has
+        one of that name.
 
     Returns
     -------
@@ -902,8 +916,9 @@ def choose_problems(
 
     Raises
     ------
-    ValueError
-        If a pattern matches nothing.
+    ValueError, TypeError
+        If a pattern matches nothing, a parameter is of none of the problems, or its value
+        is not allowed.
     """
     from optlab import problems
 
@@ -916,13 +931,21 @@ def choose_problems(
                 raise ValueError(f"no problem {pattern!r}; there are {known}")
         wanted = {name for found in matches.values() for name in found}
         names = [name for name in problems.registry() if name in wanted]
+    given = dict(params or {})
+    parameters_of = {
+        name: signature(problems.registry()[name].make).parameters for name in names
+    }
+    for key in given:
+        if not any(key in parameters for parameters in parameters_of.values()):
+            raise ValueError(f"none of the problems has a parameter {key!r}")
     chosen: list[Problem] = []
-    for name in names:
-        if "scale" not in signature(problems.registry()[name].make).parameters:
-            chosen.append(problems.get(name))
+    for name, parameters in parameters_of.items():
+        own = {key: value for key, value in given.items() if key in parameters}
+        if "scale" in own or "scale" not in parameters:
+            chosen.append(problems.get(name, **own))
             continue
         for start in starts:
-            problem = problems.get(name, scale=start)
+            problem = problems.get(name, scale=start, **own)
             if start != 1:
                 problem.name += f" x{start:g}"
             chosen.append(problem)
@@ -930,7 +953,7 @@ def choose_problems(
 
 
 def _matching(pattern: str) -> list[str]:
-    """Names of the problems with such a name or tag: those without bounds, if any."""
+    """Names of the problems with such a name or tag: those listed unasked, if any."""
     from optlab import problems
 
     found = [
@@ -939,8 +962,8 @@ def _matching(pattern: str) -> list[str]:
         if entry.available
         and (pattern in entry.tags or fnmatchcase(entry.name, pattern))
     ]
-    free = [entry for entry in found if not entry.bounded]
-    return [entry.name for entry in free or found]
+    listed = [entry for entry in found if entry.listed]
+    return [entry.name for entry in listed or found]
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -959,7 +982,15 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         default=[],
         metavar="NAME",
         help="problems of the registry, by name, shell pattern or tag, such as bounded "
-        "(default: all without bounds)",
+        "or net (default: all others)",
+    )
+    parser.add_argument(
+        "--params",
+        nargs="+",
+        default=[],
+        metavar="NAME=VALUE",
+        help="parameters for the problems that have them, such as hidden=32,32 "
+        "activation=swish batch_norm=True",
     )
     parser.add_argument(
         "--starts",
@@ -977,6 +1008,17 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
 
 
+def _parameter(given: str) -> tuple[str, Any]:
+    """Take NAME=VALUE apart; the value is a Python literal, else a string."""
+    name, sign, text = given.partition("=")
+    if not sign:
+        raise ValueError(f"params must be NAME=VALUE, not {given!r}")
+    try:
+        return name, ast.literal_eval(text)
+    except (SyntaxError, ValueError):
+        return name, text
+
+
 def _progress(pairs: Iterable[Any]) -> Iterable[Any]:
     try:
         from tqdm import tqdm
@@ -991,8 +1033,9 @@ def main(arguments: argparse.Namespace) -> int:
     start = perf_counter()
     try:
         chosen = choose_solvers(arguments.method)
-        problems = choose_problems(arguments.problems, arguments.starts)
-    except ValueError as error:
+        params = dict(map(_parameter, arguments.params))
+        problems = choose_problems(arguments.problems, arguments.starts, params)
+    except (TypeError, ValueError) as error:
         print(f"optlab compare: {error}", file=sys.stderr)
         return 2
     if all(p.bounds is not None for p in problems) and not any(
@@ -1002,9 +1045,10 @@ def main(arguments: argparse.Namespace) -> int:
         return 2
     runs = run(chosen, problems, progress=_progress)
     projected = "" if all(p.bounds is None for p in problems) else "projected "
+    absolute, relative = GTOLS[_precision(problems[0])]
     print(
         f"{len(problems)} problems and starts. Solved: max |{projected}g| <= "
-        f"max({GTOL:g}, {GTOL_FIRST:g} of the first) within {MAXFUN:,} evaluations.\n"
+        f"max({absolute:g}, {relative:g} of the first) within {MAXFUN:,} evaluations.\n"
     )
     print(table(runs))
     if arguments.csv:

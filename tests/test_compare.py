@@ -385,6 +385,34 @@ class TestBounds:
         assert "9 problems and starts" in text
         assert "max |projected g|" in text
 
+    def test_the_command_line_takes_parameters(self, capsys):
+        arguments = "compare --method l-bfgs --problems noisy_sine --params".split()
+        arguments += ["hidden=3,3", "activation=gelu", "dtype=float32"]
+        assert main(arguments) == 0
+        text = capsys.readouterr().out
+        assert "1 problems and starts" in text
+        assert "max(0.0001, 1e-05 of the first)" in text
+        assert main([*arguments, "hidden=3"]) == 2
+        assert "hidden must be a sequence" in capsys.readouterr().err
+        assert main([*arguments, "hidden"]) == 2
+        assert "params must be NAME=VALUE, not 'hidden'" in capsys.readouterr().err
+
+
+class TestNets:
+    @pytest.mark.parametrize("key", compare.solvers())
+    def test_every_solver_runs_on_them(self, key):
+        problem = problems.get("net_wine", hidden=(3,))
+        run = compare.measure(compare.solvers()[key], problem)
+        assert run.solved, run.message
+
+    @pytest.mark.parametrize("key", ["optlab:bfgs", "optlab:newton-cg", "scipy:bfgs"])
+    def test_single_precision_is_kept(self, key):
+        problem = problems.get("net_wine", hidden=(3,), dtype="float32")
+        run = compare.measure(compare.solvers()[key], problem)
+        assert run.gtol == 1e-4
+        assert run.solved, run.message
+        assert run.success
+
 
 class TestSolversOfOptlab:
     """What a row of METHODS says is what `minimize` is given."""
@@ -439,6 +467,36 @@ class TestChoice:
         assert all(p.bounds is None for p in compare.choose_problems(["brown*"]))
         chosen = compare.choose_problems(["brown*_bounded"], [1])
         assert len(chosen) == 3
+
+    def test_nets_only_where_nothing_else_matches(self):
+        nets = problems.names("net")
+        assert [p.name for p in compare.choose_problems(["net"])] == nets
+        assert [p.name for p in compare.choose_problems(["*digits"])] == ["digits"]
+        for patterns in ([], ["*"], ["data"]):
+            chosen = compare.choose_problems(patterns, [1])
+            assert not {p.name for p in chosen} & set(nets)
+
+    def test_parameters_are_for_the_problems_that_have_them(self):
+        params = {"hidden": (3, 3), "activation": "swish", "n": 4}
+        patterns = ["net_wine", "extended_rosenbrock"]
+        rosenbrock, wine = compare.choose_problems(patterns, [1], params)
+        assert rosenbrock.n == 4
+        assert wine.model.sizes == (13, 3, 3, 3)
+        assert repr(wine.model.activations[0]).startswith("Swish")
+        (scaled,) = compare.choose_problems(["wood"], params={"scale": 2.0})
+        np.testing.assert_allclose(scaled.x0, problems.get("wood", scale=2.0).x0)
+
+    @pytest.mark.parametrize(
+        ("params", "error", "words"),
+        [
+            ({"hiden": (3,)}, ValueError, "none of the problems has a parameter 'hid"),
+            ({"activation": "swich"}, ValueError, "did you mean 'swish'"),
+            ({"hidden": 3}, TypeError, "hidden must be a sequence"),
+        ],
+    )
+    def test_a_bad_parameter_is_named(self, params, error, words):
+        with pytest.raises(error, match=words):
+            compare.choose_problems(["net_wine"], params=params)
 
     def test_a_pattern_without_a_match_is_named(self):
         with pytest.raises(

@@ -633,6 +633,8 @@ class MLP:
         """
         vector = self._vector(w)
         known = self.moments(vector) if moments is None else moments
+        if not all(np.isfinite(array).all() for pair in known for array in pair):
+            raise ValueError("moments must be finite")
         self._data, self._moments = None, (vector, known)
 
     def _matrix(self, X: npt.ArrayLike) -> Array:

@@ -1,8 +1,9 @@
 """Test problems: compiled objectives with a start and, where known, the minimum."""
 
-from . import bounded, classic, quadratics, statistics
+from . import bounded, classic, nets, quadratics, statistics
 from .bounded import *
 from .classic import *
+from .nets import *
 from .quadratics import *
 from .registry import (
     Entry,
@@ -28,5 +29,6 @@ __all__ = [
 ]
 __all__ += bounded.__all__
 __all__ += classic.__all__
+__all__ += nets.__all__
 __all__ += quadratics.__all__
 __all__ += statistics.__all__

@@ -256,10 +256,18 @@ class Entry:
         return "bounded" in self.tags
 
     @property
+    def listed(self) -> bool:
+        """Whether `names` lists it unasked, that is unless it has bounds or is a net."""
+        return not set(ON_REQUEST) & set(self.tags)
+
+    @property
     def available(self) -> bool:
         """Whether the module it needs is installed."""
         return self.requires is None or find_spec(self.requires) is not None
 
+
+ON_REQUEST = ("bounded", "net")
+"""Tags of the problems that `names` lists only where the tag is given."""
 
 _entries: dict[str, Entry] = {}
 
@@ -409,14 +417,16 @@ def names(*tags: str) -> list[str]:
     """Return the names of the problems that carry all the given tags.
 
     Problems with bounds are listed only where the tag ``"bounded"`` is given, since an
-    unconstrained method must not be run on them; `registry` has all. Problems whose
-    module is not installed are left out.
+    unconstrained method must not be run on them. So are nets, where ``"net"`` is given:
+    they are not convex and have many minima, and in which of them a run ends, after how
+    many evaluations, is a matter of rounding, so that they would blur what the others
+    show. `registry` has all. Problems whose module is not installed are left out.
 
     Parameters
     ----------
     *tags : str
         Groups, such as ``"mgh"``, ``"quadratic"``, ``"statistics"`` or ``"data"``;
-        ``"bounded"`` for the problems with bounds.
+        ``"bounded"`` for the problems with bounds, ``"net"`` for nets.
 
     Returns
     -------
@@ -430,6 +440,8 @@ def names(*tags: str) -> list[str]:
     35
     >>> problems.names("bounded", "quadratic")
     ['torsion', 'journal_bearing', 'obstacle']
+    >>> problems.names("net", "data")
+    ['net_digits', 'net_breast_cancer', 'net_diabetes', 'net_wine']
     """
     known = {tag for entry in _entries.values() for tag in entry.tags}
     for tag in tags:
@@ -440,7 +452,7 @@ def names(*tags: str) -> list[str]:
         for entry in _entries.values()
         if set(tags) <= set(entry.tags)
         and entry.available
-        and ("bounded" in tags or not entry.bounded)
+        and set(ON_REQUEST) & set(entry.tags) <= set(tags)
     ]
 
 

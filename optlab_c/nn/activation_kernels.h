@@ -1,7 +1,8 @@
 /* Activations and their slopes, for REAL or with TANGENTS defined for dual numbers.
  *
  * Slopes are kept in the form that does not overflow before the result does: what is huge
- * is multiplied by what is 0 there, never by an infinity. */
+ * is multiplied by what is 0 there, never by an infinity. Comparisons are written so that
+ * a NaN comes through. */
 
 #include "number_kernels.h"
 
@@ -42,10 +43,10 @@ INLINE REAL NAMED(curve)(const net_function kind, REAL x, REAL *slope, REAL *cur
     }
     case NET_EXP: *curvature = *slope = EXP(x); return *slope;
     case NET_LOG_ABS: {
-        int far = size >= SMALLEST;
-        *slope = far ? 1 / x : 0;
+        int near = size < SMALLEST;
+        *slope = near ? 0 : 1 / x;
         *curvature = -*slope * *slope;
-        return MATH(log)(far ? size : SMALLEST);
+        return MATH(log)(near ? SMALLEST : size);
     }
     case NET_SIN: *slope = (REAL)cos((double)x); *curvature = -(REAL)sin((double)x);
         return -*curvature;
@@ -82,8 +83,8 @@ INLINE REAL NAMED(curve)(const net_function kind, REAL x, REAL *slope, REAL *cur
         *curvature = over * rest;
         return MATH(log1p)(e) + (x > 0 ? x : 0);
     }
-    case NET_RELU: *slope = x > 0; *curvature = 0; return x > 0 ? x : 0;
-    case NET_MIN0: *slope = x < 0; *curvature = 0; return x < 0 ? x : 0;
+    case NET_RELU: *slope = x > 0; *curvature = 0; return x < 0 ? 0 : x;
+    case NET_MIN0: *slope = x < 0; *curvature = 0; return x > 0 ? 0 : x;
     case NET_GAUSSIAN: {
         REAL near = NAMED(limited)(x, NORMAL_LIMIT), value = EXP(-near * near);
         *slope = -2 * near * value;
@@ -178,6 +179,7 @@ INLINE OF(joint) OF(join)(const net_join kind, NUMBER a, NUMBER b, NUMBER beta)
     case NET_MAX:
     case NET_MIN: {
         int first = kind == NET_MAX ? VALUE(a) >= VALUE(b) : VALUE(a) <= VALUE(b);
+        first = first || VALUE(a) != VALUE(a);
         return (OF(joint)){CHOOSE(first, a, b), CHOOSE(first, one, zero),
                            CHOOSE(first, zero, one), zero};
     }
@@ -195,8 +197,8 @@ INLINE OF(joint) OF(join)(const net_join kind, NUMBER a, NUMBER b, NUMBER beta)
     case NET_QUOTIENT: {
         const REAL least = (REAL)1e-7;
         REAL v = VALUE(b), size = NAMED(absolute)(v);
-        int far = size >= least;
-        REAL over = 1 / (far ? v : v < 0 ? -least : least);
+        int near = size < least, far = !near;
+        REAL over = 1 / (near ? v < 0 ? -least : least : v);
         NUMBER inverse = CHAIN(b, over, far ? -over * over : 0);
         NUMBER quotient = MULTIPLY(a, inverse), by_b = MULTIPLY(quotient, inverse);
         by_b = SUBTRACT(zero, by_b);
@@ -334,9 +336,11 @@ INLINE void OF(maxout)(const NAMED(strip) *s, const int64_t pieces)
 #endif
         for (int64_t j = 0; j < s->columns; j++) {
             int64_t best = j;
-            for (int64_t i = 1; i < pieces; i++)
-                if (z[i * s->columns + j] > z[best])
+            for (int64_t i = 1; i < pieces; i++) {
+                const REAL other = z[i * s->columns + j];
+                if (other > z[best] || other != other)
                     best = i * s->columns + j;
+            }
             NUMBER value = GET(z, zt, best);
             PUT(a, at, j, value);
             if (d)
@@ -360,31 +364,34 @@ INLINE void OF(smooth_maxout)(const NAMED(strip) *s, const int64_t pieces)
         REAL *dbt = s->dpt[0] ? s->dpt[0] + r * s->lda : NULL;
 #endif
         const int64_t end = pieces * s->columns;
+        const NUMBER part = CONSTANT((REAL)1 / (REAL)pieces);
         for (int64_t j = 0; j < s->columns; j++) {
             NUMBER b = GET(beta, betat, j), top = GET(z, zt, j);
             for (int64_t i = j + s->columns; i < end; i += s->columns)
                 top = CHOOSE(VALUE(b) * z[i] > VALUE(b) * VALUE(top), GET(z, zt, i), top);
-            /* of the differences from the top, which cannot cancel */
+            /* of the differences from the top, which cannot cancel; a part of each, so
+             * that no sum overflows */
             NUMBER total = CONSTANT(0), mean = CONSTANT(0), spread = CONSTANT(0);
             for (int64_t i = j; i < end; i += s->columns) {
                 NUMBER x = SUBTRACT(GET(z, zt, i), top);
                 x = CHAIN(x, NAMED(limited)(VALUE(x), LARGEST), 1);
                 NUMBER u = MULTIPLY(b, x);
                 REAL weight = EXP(VALUE(u));
-                NUMBER w = CHAIN(u, weight, weight), wx = MULTIPLY(w, x);
+                NUMBER w = CHAIN(u, weight, weight), wx = MULTIPLY(w, MULTIPLY(part, x));
                 total = ADD(total, w);
                 mean = ADD(mean, wx);
                 spread = ADD(spread, MULTIPLY(wx, x));
             }
             REAL over = 1 / VALUE(total);
             NUMBER inverse = CHAIN(total, over, -over * over);
-            mean = MULTIPLY(mean, inverse);
+            NUMBER by_total = MULTIPLY(inverse, CONSTANT(pieces));
+            mean = MULTIPLY(mean, by_total);
             NUMBER value = ADD(top, mean);
             PUT(a, at, j, value);
             if (!d)
                 continue;
             if (db) {
-                NUMBER by_beta = SUBTRACT(MULTIPLY(spread, inverse), MULTIPLY(mean, mean));
+                NUMBER by_beta = SUBTRACT(MULTIPLY(spread, by_total), MULTIPLY(mean, mean));
                 PUT(db, dbt, j, by_beta);
             }
             for (int64_t i = j; i < end; i += s->columns) {

@@ -11,7 +11,7 @@ import optlab.problems as package
 from optlab import problems
 from optlab_c.objectives import Objective
 
-NAMES = problems.names() + problems.names("bounded")
+NAMES = problems.names() + problems.names("bounded") + problems.names("net")
 
 
 @pytest.mark.parametrize("dtype", ["float64", "float32"])
