@@ -467,26 +467,6 @@ def fit(method, seed=0):
     return fit_optlab(method, epochs, seed)
 
 
-class LogisticRegression:
-    """200,000 x 50, to 1e-6 of the optimum, relative."""
-
-    params = (*FITS, "l-bfgs", "saga")
-    param_names = ("method",)
-    timeout = 300
-
-    def setup(self, method):
-        hold_to_one_thread()
-        epochs_needed(method)
-
-    def time_fit(self, method):
-        fit(method)
-
-    def track_epochs(self, method):
-        return epochs_needed(method)
-
-    track_epochs.unit = "epochs"
-
-
 # ---- what show.py prints ----------------------------------------------------------------
 
 
@@ -533,7 +513,7 @@ def show_wide(rounds=7):
 
 def show_regression(rounds=3):
     """Print the seconds of fits to 1e-6 of the optimum."""
-    methods = LogisticRegression.params
+    methods = (*FITS, "l-bfgs", "saga")
     for method in methods:
         epochs_needed(method)
     able = [method for method in methods if epochs_needed(method) is not None]

@@ -81,6 +81,19 @@ class StochasticMethods(SphinxDirective):
         return [table(header, rows)]
 
 
+class Activations(SphinxDirective):
+    def run(self):
+        from optlab.nn import ACTIVATIONS
+
+        rows = []
+        for name, activation in ACTIVATIONS.items():
+            summary = (type(activation).__doc__ or "").strip().split("\n")[0]
+            trained = [p.name for p in activation.parameters if p.trained]
+            shown = code(", ".join(trained)) if trained else ""
+            rows.append((code(name), code(repr(activation)), summary, shown))
+        return [table(("name", "short for", "what it is", "trained"), rows)]
+
+
 class LineSearches(SphinxDirective):
     def run(self):
         from optlab.methods import LINE_SEARCHES
@@ -109,6 +122,7 @@ class Problems(SphinxDirective):
 def setup(app):
     app.add_directive("methods", Methods)
     app.add_directive("stochastic-methods", StochasticMethods)
+    app.add_directive("activations", Activations)
     app.add_directive("line-searches", LineSearches)
     app.add_directive("problems", Problems)
     return {"parallel_read_safe": True}
