@@ -131,8 +131,20 @@ class Sum:
 
     def fun_and_grad(self, w: Array) -> tuple[float, Array]:
         """Mean loss and gradient over all samples."""
-        f, g = self.source.fun_and_grad(w.copy())
-        return float(f), np.array(g, dtype=self.dtype).reshape(w.shape)
+        answer = self.source.fun_and_grad(w.copy())
+        if not isinstance(answer, (tuple, list)) or len(answer) != 2:
+            raise TypeError(
+                "fun must return the pair (mean loss, gradient), got "
+                f"{type(answer).__name__}"
+            )
+        f, g = np.asarray(answer[0]), np.array(answer[1], dtype=self.dtype)
+        if f.size != 1 or f.dtype.kind not in "fiub":
+            raise TypeError(
+                f"fun must return one real number first, got {type(answer[0]).__name__}"
+            )
+        if g.shape != w.shape:
+            raise ValueError(f"gradient must have shape {w.shape}, got {g.shape}")
+        return float(f.item()), g
 
     def split(
         self, validation: Any, rng: np.random.Generator

@@ -20,6 +20,10 @@ PROBE = (
     1000  # samples, the same at every step: those of a batch would hide small changes
 )
 SMOOTHED_OVER = 0.02  # of the sweep's steps, on either side
+# What changes a step's direction or its batch; the rates are the sweep's own.
+OPTIONS = frozenset(
+    {"momentum", "betas", "eps", "weight_decay", "clip_norm", "shuffle", "dtype"}
+)
 SAFETY = 0.25  # measured on nets and least squares: between 0.1 and 0.5 all is well
 TOO_HIGH = 3.0  # times the first loss above the lowest: it diverges
 
@@ -103,7 +107,8 @@ def find_learning_rate(
     rng : Generator or int or None, optional
         Where the batches come from, see `numpy.random.default_rng`.
     **options
-        Further options of that method.
+        Further options of that method: momentum, betas, eps, weight_decay, clip_norm,
+        shuffle and dtype.
 
     Returns
     -------
@@ -138,6 +143,10 @@ def find_learning_rate(
     if not low < high:
         raise ValueError(f"high must be greater than low, got {high} and {low}")
     steps = checked_int("steps", steps, 10)
+    for name in options.keys() - OPTIONS:
+        raise TypeError(
+            f"{name} is not handled by find_learning_rate, but {', '.join(sorted(OPTIONS))}"
+        )
     w0 = start_point(x0)
     opt = Stochastic(batch_size=batch_size, learning_rate=low, rng=rng, **options)
     total = as_sum(fun, w0.size, opt.dtype)

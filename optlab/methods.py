@@ -226,7 +226,9 @@ def find_row(
 
 def known_options() -> frozenset[str]:
     """Every option that some method or line search knows, here or in SciPy."""
-    groups: list[type[opt.Group]] = [opt.Common]
+    from optlab.stochastic import Stochastic  # which looks methods up here
+
+    groups: list[type[opt.Group]] = [opt.Common, Stochastic]
     groups += [group for row in METHODS.values() for group in row.options]
     groups += [row.options for row in LINE_SEARCHES.values()]
     names = {item.name for group in groups for item in fields(group)}

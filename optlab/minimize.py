@@ -164,7 +164,8 @@ def minimize(
             `min_learning_rate` in `decay_every` epochs (all); or a function of the number
             of complete epochs. It multiplies the rate.
         decay, decay_every, min_learning_rate : float
-            By default 0.1 each epoch ("step"), 1 ("inverse"), 0.95 ("exponential"); 0.
+            By default 0.1 ("step", every third of the epochs), 1 ("inverse") and 0.95
+            ("exponential"); 0.
         warmup : float, default 0
             Epochs over which the rate rises to its value.
         momentum : float, default 0.9

@@ -132,6 +132,8 @@ def _averaging(name: str, value: Any) -> int | None:
 
 
 def _validation(name: str, value: Any) -> Any:
+    if isinstance(value, (tuple, list)) and len(value) != 2:
+        raise ValueError(f"{name} must be a pair (X, y), got {len(value)} items")
     if value is None or callable(value) or isinstance(value, (tuple, list)):
         return value
     if isinstance(value, numbers.Real):
@@ -177,6 +179,7 @@ class Stochastic(Group):
     gtol: float | None = option(None, optional(not_negative))
     norm: float = option(math.inf, real)
     full: bool = option(False, flag)
+    history: bool = option(True, flag)
     dtype: str | None = option(None, optional(one_of("float32", "float64")))
     rng: Any = option(None, _generator)
     disp: bool = option(False, flag)
@@ -188,6 +191,11 @@ class Stochastic(Group):
                 "patience needs validation: data, a fraction or a callable"
             )
         finite("min_learning_rate", self.min_learning_rate)
+        if self.averaging is not None and self.averaging >= self.epochs:
+            raise ValueError(
+                f"averaging must begin before the end: epoch {self.averaging} of "
+                f"{self.epochs}"
+            )
         if self.momentum == 1:
             raise ValueError("momentum must be less than 1")
 
@@ -199,16 +207,23 @@ _DECAY = {"step": 0.1, "inverse": 1.0, "exponential": 0.95}
 
 
 def machine_for(
-    rule: Rule, opt: Stochastic, w: np.ndarray, samples: int, batch: int
+    rule: Rule,
+    opt: Stochastic,
+    w: np.ndarray,
+    samples: int,
+    batch: int,
+    least: int = 1,
 ) -> Machine:
     """The compiled machine for these options, at w."""
     named = opt.schedule if isinstance(opt.schedule, str) else "constant"
     decay = _DECAY.get(named, 1.0) if opt.decay is None else opt.decay
-    cycle = float(opt.epochs) if named == "cosine" else 1.0
+    # A whole cosine, or three steps, unless the user says otherwise.
+    cycle = opt.epochs if named == "cosine" else max(1.0, opt.epochs / 3)
     return Machine(
         w,
         samples=samples,
         batch=batch,
+        least=least,
         rule=rule.name,
         sampler=opt.shuffle,
         schedule=named,
@@ -288,6 +303,9 @@ def minimize_sum(
     total = as_sum(fun, w0.size, opt.dtype)
     train, validate = total.split(opt.validation, opt.rng)
     batch = min(opt.batch_size, train.n_samples)
+    least = getattr(train.source, "least_batch", 1)
+    if batch < least:
+        raise ValueError(f"batch_size must be at least {least} with batch norm")
     _tell(rule, opt, given, ignored, train.n_samples)
     w = in_dtype(w0, total.dtype)
 
@@ -296,7 +314,7 @@ def minimize_sum(
     first = Candidate(w, train, norm)
     nfev = 1
     gtol = 1e-5 if opt.gtol is None else opt.gtol
-    machine = machine_for(rule, opt, w, train.n_samples, batch)
+    machine = machine_for(rule, opt, w, train.n_samples, batch, least)
     rows: list[tuple[float, ...]] = []
     best_validation, best_x, waited = math.inf, None, 0
     status = Status.EPOCHS
@@ -349,7 +367,7 @@ def minimize_sum(
                 result = last
                 break
     success = bool(result.finite and result.gnorm <= gtol)
-    return OptimizeResult(
+    made = OptimizeResult(
         x=result.x,
         fun=result.f,
         jac=result.g,
@@ -362,10 +380,11 @@ def minimize_sum(
         status=status,
         message=_message(status, result, gtol, machine, opt),
         method=rule.name,
-        history={
-            name: np.array([row[i] for row in rows]) for i, name in enumerate(FIELDS)
-        },
     )
+    if opt.history:
+        columns = np.array(rows, dtype=float).reshape(-1, len(FIELDS)).T
+        made["history"] = dict(zip(FIELDS, columns, strict=True))
+    return made
 
 
 def _tell(
@@ -424,7 +443,7 @@ def _message(
         f" It was so in epoch {machine.epoch + 1}." if status is Status.DIVERGED else ""
     )
     if status is Status.PATIENCE:
-        more = f" That is {opt.patience}, and the best point is returned."
+        more = f" That is {opt.patience}; the best point is returned."
     return (
         f"{status.sentence}{more} The gradient's norm over all samples is "
         f"{result.gnorm:.3g}, {met} gtol = {gtol:g}."

@@ -31,6 +31,7 @@ class Machine:
         *,
         samples: int,
         batch: int,
+        least: int = 1,
         rule: str,
         sampler: str,
         schedule: str,

@@ -52,6 +52,7 @@ cdef extern from "stochastic/stochastic.h" nogil:
         int64_t n
         int64_t samples
         int64_t batch
+        int64_t least
         int dtype
         stochastic_rule rule
         stochastic_sampler sampler
@@ -217,6 +218,7 @@ cdef class Machine:
         *,
         int64_t samples,
         int64_t batch,
+        int64_t least=1,
         rule,
         sampler,
         schedule,
@@ -253,6 +255,7 @@ cdef class Machine:
         opt.dtype = OPTLAB_FLOAT32 if single else OPTLAB_FLOAT64
         opt.samples = samples
         opt.batch = batch
+        opt.least = least
         opt.rule = <stochastic_rule><int>RULES.index(rule)
         opt.sampler = <stochastic_sampler><int>SAMPLERS.index(sampler)
         opt.schedule = <stochastic_schedule><int>SCHEDULES.index(schedule)

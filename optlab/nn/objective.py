@@ -241,6 +241,8 @@ class NetObjective(Objective):
 class NormedObjective(NetObjective):
     """The objective of a net with batch norm, where one sample is no batch."""
 
+    least_batch = 2
+
     def fun(self, x: npt.ArrayLike, indices: npt.ArrayLike | None = None) -> float:
         """Value at x."""
         return super().fun(x, _batch(indices))

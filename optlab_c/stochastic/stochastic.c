@@ -49,7 +49,7 @@ static void take(stochastic *m, arena *a)
     };
     for (size_t i = 0; i < sizeof vectors / sizeof *vectors; i++)
         *vectors[i].vector = vectors[i].needed ? arena_take(a, bytes) : NULL;
-    int64_t listed = opt->sampler == SAMPLER_DRAWN ? opt->batch : opt->samples;
+    int64_t listed = opt->sampler == SAMPLER_DRAWN ? opt->batch + opt->least : opt->samples;
     m->mem.order = arena_take(a, sizeof(int64_t) * (size_t)listed);
 }
 
@@ -103,7 +103,7 @@ static void sample(stochastic *m)
 {
     stochastic_state *st = &m->st;
     int64_t left = st->opt.samples - st->position;
-    st->taken = st->opt.batch < left ? st->opt.batch : left;
+    st->taken = left - st->opt.batch < st->opt.least ? left : st->opt.batch;
     if (st->opt.sampler == SAMPLER_DRAWN)
         for (int64_t i = 0; i < st->taken; i++)
             m->mem.order[i] = random_below(st->random, st->opt.samples);

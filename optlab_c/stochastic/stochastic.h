@@ -54,6 +54,7 @@ typedef enum {
 
 typedef struct stochastic_options {
     int64_t n, samples, batch;
+    int64_t least; /* samples in a batch; fewer that are left over join the one before */
     int dtype;
     stochastic_rule rule;
     stochastic_sampler sampler;
