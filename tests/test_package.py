@@ -28,12 +28,14 @@ def test_import_stays_light():
     assert not heavy & set(loaded)
 
 
-def test_the_readmes_example_runs():
+def test_the_readmes_examples_run():
     readme = (ROOT / "README.md").read_text(encoding="utf-8")
-    (example,) = re.findall(r"```python\n(.*?)```", readme, re.DOTALL)
-    x, rest = python(example)[1:].split("]")
+    function, net = re.findall(r"```python\n(.*?)```", readme, re.DOTALL)
+    told, score = python(function + net).splitlines()
+    x, rest = told[1:].split("]")
     assert [float(number) for number in x.split()] == pytest.approx([1, 1], abs=1e-5)
     assert "gtol" in rest
+    assert float(score) > 0.9
 
 
 def test_the_readmes_files_exist():

@@ -21,8 +21,8 @@ SMALL = {
     "checkerboard": {"samples": 60, "cells": 2, "hidden": (5,)},
     "noisy_sine": {"samples": 40, "hidden": (4,), "precision": 0.1},
     "teacher_student": {"samples": 60, "teacher": 2, "hidden": (3,)},
-    "net_digits": {"hidden": (2,), "precision": 10.0},
-    "net_breast_cancer": {"hidden": (3,)},
+    "net_digits": {"hidden": (2,), "precision": 100.0},
+    "net_breast_cancer": {"hidden": (2,)},
     "net_diabetes": {"hidden": (3,)},
     "net_wine": {"hidden": (3,)},
 }
