@@ -23,6 +23,9 @@ def solvers(methods):
 BOUNDED = ["L-BFGS-B"]
 SECOND_ORDER = [kind for kind in METHODS if row_of(kind).second_order]
 FIRST_ORDER = [kind for kind in METHODS if kind not in BOUNDED + SECOND_ORDER]
+MATRIX_FREE = [
+    kind for kind in METHODS if kind not in BOUNDED and row_of(kind).second != "hess"
+]
 SOLVERS = solvers(FIRST_ORDER)
 
 
@@ -80,6 +83,15 @@ class Bounded(_Quality):
 
     def setup_cache(self):
         return run(list(solvers(BOUNDED).values()), choose_problems(("bounded",)))
+
+
+class Nets(_Quality):
+    """Neural nets; a product counts as an evaluation."""
+
+    params = (list(solvers(MATRIX_FREE)),)
+
+    def setup_cache(self):
+        return run(list(solvers(MATRIX_FREE).values()), choose_problems(("net",)))
 
 
 class Problem:

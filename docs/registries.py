@@ -1,7 +1,8 @@
 """Directives that write pages from optlab's registries, so that a new row is documented.
 
 ``.. methods::`` lists `METHODS`, ``.. stochastic-methods::`` those of finite sums,
-``.. line-searches::`` lists `LINE_SEARCHES`, ``.. problems::`` lists the problems, ``.. problems:: bounded`` those with bounds.
+``.. line-searches::`` lists `LINE_SEARCHES`, ``.. problems::`` lists the problems,
+``.. problems:: bounded`` those with bounds, ``.. problems:: net`` the nets.
 """
 
 from dataclasses import fields

@@ -1,14 +1,14 @@
 r"""Neural nets as test problems, on real data and on data that are made.
 
-Each is an `optlab.nn.MLP` on data: from the mean loss over the S samples, and a Gaussian
-prior on all parameters w,
+Each is an `optlab.nn.MLP` on data, with the mean loss over the S samples and a Gaussian
+prior on all parameters w:
 
 .. math:: F(w) = \frac1S \Big[ \sum_i \ell_i(w) + \frac{\text{precision}}{2} \|w\|^2
           \Big],
 
-which has a minimum, since its level sets are bounded. It has many: F is not convex, and
-where a run ends is decided by rounding. So no least value is given, but for
-`teacher_student`. All take the same parameters for the net, beside those for the data:
+which has a minimum, since its level sets are bounded. It may have many: F is not convex,
+and in which of them a run ends may be a matter of rounding. So no least value is given, but
+for `teacher_student`. All take the same parameters for the net, beside those for the data:
 
 hidden : sequence of int
     Numbers of units in the hidden layers; there may be none.
@@ -16,7 +16,7 @@ activation, batch_norm, init : optional
     As `optlab.nn.MLP` takes them. With "relu" and others that have kinks, F has kinks,
     too, and a minimum may lie on one, where no gradient goes to 0. Batch norm adds 0.1 to
     variances: the prior shrinks weights whose scale it takes out until that number
-    matters, and were it 1e-5, second derivatives would be thousands of times larger.
+    matters, and were it 1e-5, second derivatives could be thousands of times larger.
 precision : float, at least 0
     Precision of the prior; 0 stands for no prior, and then F need not have a minimum.
 rng : Generator or int or None
