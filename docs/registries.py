@@ -2,7 +2,8 @@
 
 ``.. methods::`` lists `METHODS`, ``.. stochastic-methods::`` those of finite sums,
 ``.. line-searches::`` lists `LINE_SEARCHES`, ``.. problems::`` lists the problems,
-``.. problems:: bounded`` those with bounds, ``.. problems:: net`` the nets.
+``.. problems:: bounded`` those with bounds, ``.. problems:: net`` the nets;
+``.. activations::``, ``.. losses::`` and ``.. initialisers::`` list the parts of nets.
 """
 
 from dataclasses import fields
@@ -82,17 +83,56 @@ class StochasticMethods(SphinxDirective):
         return [table(header, rows)]
 
 
-class Activations(SphinxDirective):
-    def run(self):
-        from optlab.nn import ACTIVATIONS
+class NetParts(SphinxDirective):
+    """A table of what nets are put together from by name, all names of one in a row."""
 
+    registry = ""
+
+    def own(self, part):
+        """Return more cells of a row."""
+        return ()
+
+    header = ("name", "short for", "what it is")
+
+    def run(self):
+        from optlab import nn
+
+        names = {}
+        for name, part in getattr(nn, self.registry).items():
+            names.setdefault(repr(part), (part, []))[1].append(name)
         rows = []
-        for name, activation in ACTIVATIONS.items():
-            summary = (type(activation).__doc__ or "").strip().split("\n")[0]
-            trained = [p.name for p in activation.parameters if p.trained]
-            shown = code(", ".join(trained)) if trained else ""
-            rows.append((code(name), code(repr(activation)), summary, shown))
-        return [table(("name", "short for", "what it is", "trained"), rows)]
+        for short, (part, known) in names.items():
+            kind = type(part)
+            summary = (kind.__doc__ or "").strip().split("\n")[0]
+            rows.append(
+                (
+                    code(", ".join(known)),
+                    self.inline(f":class:`{short} <optlab.nn.{kind.__name__}>`"),
+                    self.inline(summary),
+                    *self.own(part),
+                )
+            )
+        return [table(self.header, rows)]
+
+    def inline(self, text):
+        return nodes.inline("", "", *self.parse_inline(text)[0])
+
+
+class Activations(NetParts):
+    registry = "ACTIVATIONS"
+    header = (*NetParts.header, "trained")
+
+    def own(self, part):
+        trained = ", ".join(part.shapes(1))
+        return (code(trained) if trained else "",)
+
+
+class Initialisers(NetParts):
+    registry = "INITIALISERS"
+
+
+class Losses(NetParts):
+    registry = "LOSSES"
 
 
 class LineSearches(SphinxDirective):
@@ -124,6 +164,8 @@ def setup(app):
     app.add_directive("methods", Methods)
     app.add_directive("stochastic-methods", StochasticMethods)
     app.add_directive("activations", Activations)
+    app.add_directive("initialisers", Initialisers)
+    app.add_directive("losses", Losses)
     app.add_directive("line-searches", LineSearches)
     app.add_directive("problems", Problems)
     return {"parallel_read_safe": True}

@@ -10,6 +10,7 @@ import numpy.typing as npt
 
 from optlab.checks import checked_int
 from optlab_c.machine import objective_dtype
+from optlab_c.objectives import Objective
 from optlab_c.stochastic import PythonSum, is_finite_sum
 
 Array = npt.NDArray[Any]
@@ -186,7 +187,7 @@ class Sum:
         )
         return (
             Sum(train, handle, self.dtype, len(kept)),
-            lambda w: (float(source.fun_and_grad(w, held)[0]), np.nan),
+            lambda w: (float(source.fun_and_grad(w, held.copy())[0]), np.nan),
         )
 
 
@@ -208,6 +209,8 @@ def as_sum(fun: Any, n: int, dtype: str | None) -> Sum:
         handle = PythonSum(fun.fun_and_grad, n, fun.n_samples, kind == np.float32)
         return Sum(fun, handle, kind, fun.n_samples)
     capsule = getattr(fun, "__optlab_objective__", None)
+    if capsule is not None and not isinstance(fun, Objective):
+        fun = Objective(fun)  # whoever made it
     if capsule is None or not is_finite_sum(capsule):
         raise TypeError(
             "fun must be a finite sum for a stochastic method: optlab.FiniteSum("

@@ -174,14 +174,14 @@ def _sweep(
     machine = machine_for(rule, opt, w, total.n_samples, batch)
     rates: list[float] = []
     losses: list[float] = []
-    first = lowest = float(total.source.fun(w, probe))
+    first = lowest = float(total.source.fun(w, probe.copy()))
     if not math.isfinite(first):
         raise ValueError("x0 has no finite loss")
     while True:
         machine.scale = (high / low) ** (len(rates) / (steps - 1))
         want, w, indices = machine.ask()
         if len(rates) > len(losses):  # where the last step has led
-            loss = float(total.source.fun(machine.x, probe))
+            loss = float(total.source.fun(machine.x, probe.copy()))
             if not loss - lowest <= TOO_HIGH * abs(first):
                 rates.pop()
                 break

@@ -280,8 +280,12 @@ class Candidate:
 
     @property
     def finite(self) -> bool:
-        """Whether f and g are numbers."""
-        return bool(np.isfinite(self.f) and np.isfinite(self.g).all())
+        """Whether x, f and g are numbers."""
+        return bool(
+            np.isfinite(self.f)
+            and np.isfinite(self.x).all()
+            and np.isfinite(self.g).all()
+        )
 
 
 def minimize_sum(
@@ -363,6 +367,8 @@ def minimize_sum(
         for x in candidates:
             last = Candidate(x, train, norm)
             nfev += 1
+            if not last.finite and status is Status.EPOCHS:
+                status = Status.DIVERGED  # in the very last step
             if last.finite and last.f <= first.f:
                 result = last
                 break

@@ -1,10 +1,20 @@
-/* exp and log for loops that vectorise: no branch, no table, no call.
+/* Elementary functions for loops that vectorise: no branch, no table, no call.
  *
  * Written once for every compiler and instruction set; a C library's vector functions
  * are at most a third faster, and only on some systems. Errors seen over the whole
- * range: 1.1 ulp in float64, 1.2 in float32. NaN comes out as NaN, overflow as inf,
- * underflow gradually as 0. Polynomials are near-minimax (interpolation in Chebyshev
- * nodes). */
+ * range, with fma and without, in units in the last place:
+ *
+ *               float64  float32
+ *     exp         1.1      1.1
+ *     expm1       2.3      1.8
+ *     log         1.2      1.0
+ *     log1p       1.3      1.4
+ *     tanh        2.6      2.5
+ *     erf         2.4      2.7
+ *     normal_cdf  5.9      6.0
+ *
+ * NaN comes out as NaN, overflow as inf, underflow gradually as 0. Polynomials are
+ * near-minimax (interpolation in Chebyshev nodes). */
 #ifndef OPTLAB_MATH_KERNELS_H
 #define OPTLAB_MATH_KERNELS_H
 
@@ -247,7 +257,8 @@ OPTLAB_INLINE float normal_cdf_f32(float x)
     return x < 0 ? tail : 1 - tail;
 }
 
-/* erf(x) = 1 - 2 Phi(-sqrt(2) x), and x times a polynomial in x^2 where that cancels. */
+/* erf(x) = 1 - 2 Phi(-sqrt(2) x), and x times a polynomial in x^2 where that
+ * cancels. */
 OPTLAB_INLINE double erf_f64(double x)
 {
     double size = size_f64(x), z = x * x;

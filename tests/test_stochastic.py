@@ -451,6 +451,33 @@ class TestResults:
         assert np.isfinite(result.fun)
         assert result.fun <= squares(np.zeros(5), np.arange(37))[0]
 
+    def test_a_last_step_into_nothing_is_no_answer(self):
+        def fun(w, indices):
+            with np.errstate(over="ignore"):
+                f = float(np.exp(-np.abs(w)).sum())
+            return f, np.where(np.isinf(w), 0.0, -1e200)
+
+        options = {"learning_rate": 1e200, "epochs": 1, "batch_size": 10, "rng": 0}
+        result = minimize(
+            FiniteSum(fun, 10), np.zeros(2), method="sgd", options=options
+        )
+        assert result.status is Status.DIVERGED
+        assert (result.x == 0).all()
+
+    @pytest.mark.parametrize("bad", [np.nan, np.inf])
+    def test_armijo_ends_where_a_gradient_is_not_finite(self, bad):
+        def fun(w, indices):
+            g = 2 * w - 1
+            f = 1 + w @ w - w.sum() if np.isfinite(w).all() else np.nan
+            return f, g if len(indices) == 10 else g * bad
+
+        options = {"line_search": "armijo", "batch_size": 4, "rng": 0}
+        result = minimize(
+            FiniteSum(fun, 10), np.zeros(3), method="sgd", options=options
+        )
+        assert result.status is Status.DIVERGED
+        assert np.isfinite(result.x).all()
+
     def test_a_start_that_is_not_finite(self):
         total = FiniteSum(lambda w, i: (np.nan, w), 10)
         result = minimize(total, np.ones(2), method="adam")
@@ -527,6 +554,37 @@ class TestValidation:
             objective, w0, method="adam", options=options | {"epochs": int(best) + 1}
         )
         assert same_bits(shorter.x, result.x)
+
+    def test_other_objectives_of_the_model_do_not_matter(self):
+        objective = self.objective(batch_norm=True)
+        model, w0 = objective.model, objective.model.init(rng=0)
+        options = {"validation": 0.3, "epochs": 5, "rng": 0, "learning_rate": 0.05}
+
+        def other(xk):
+            model.objective(5 * self.X[:50], self.y[:50])
+
+        plain = minimize(objective, w0, method="adam", options=options)
+        disturbed = minimize(
+            objective, w0, method="adam", options=options, callback=other
+        )
+        assert same_bits(
+            plain.history["validation_loss"], disturbed.history["validation_loss"]
+        )
+
+    def test_a_function_may_write_into_its_indices(self):
+        def fun(w, indices):
+            answer = squares(w, indices)
+            indices[:] = 0
+            return answer
+
+        options = {"validation": 0.3, "epochs": 3, "rng": 0}
+        for total in (LEAST_SQUARES, FiniteSum(fun, 37)):
+            result = minimize(total, np.zeros(5), method="sgd", options=options)
+            found = optlab.find_learning_rate(total, np.zeros(5), rng=0)
+            if total is LEAST_SQUARES:
+                expected = result.x, found.suggestion
+        assert same_bits(result.x, expected[0])
+        assert found.suggestion == expected[1]
 
     def test_data_and_functions(self):
         objective = self.objective()

@@ -24,6 +24,7 @@ from optlab.nn.mlp import MLP
 from optlab.nn.priors import GaussianPrior
 from optlab.options import not_negative
 from optlab.result import OptimizeResult
+from optlab.stochastic import find_rule
 
 
 class BaseMLP(BaseEstimator):  # type: ignore[misc]  # no types there
@@ -67,11 +68,16 @@ class BaseMLP(BaseEstimator):  # type: ignore[misc]  # no types there
         )
 
     def _train(self, model: MLP, X: Array, y: Array, sample_weight: Any) -> None:
-        options = {
+        seed = check_random_state(self.random_state).randint(np.iinfo(np.int32).max)
+        options: dict[str, Any] = {
             "gtol": not_negative("tol", self.tol),
-            "maxiter": checked_int("max_iter", self.max_iter, 0),
             "disp": bool(self.verbose),
         }
+        if find_rule(self.solver) is None:
+            options["maxiter"] = checked_int("max_iter", self.max_iter, 0)
+        else:
+            options["epochs"] = checked_int("max_iter", self.max_iter, 1)
+            options["rng"] = seed
         own = {} if self.solver_options is None else self.solver_options
         if not isinstance(own, Mapping):
             raise TypeError(f"solver_options must be a dict or None, got {own!r}")
@@ -84,8 +90,7 @@ class BaseMLP(BaseEstimator):  # type: ignore[misc]  # no types there
                 )
             w = self.w_
         else:
-            state = check_random_state(self.random_state)
-            w = model.init(state.randint(np.iinfo(np.int32).max), X)
+            w = model.init(seed, X)
         result: OptimizeResult = minimize(
             objective,
             w,

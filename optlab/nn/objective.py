@@ -194,18 +194,21 @@ class NetObjective(Objective):
             As by `held_out`.
         """
         X, y, weights, threads = self.data
-        rest = None if weights is None else weights[kept]
-        train = self.model.objective(X[kept], y[kept], rest, threads)
-        return train, self.held_out(X[held], y[held])
+        part, rest = (None if weights is None else weights[i] for i in (kept, held))
+        train = NetObjective.of(self.model, X[kept], y[kept], part, threads)
+        return train, train.held_out(X[held], y[held], rest)
 
     def held_out(
-        self, X: npt.ArrayLike, y: npt.ArrayLike
+        self,
+        X: npt.ArrayLike,
+        y: npt.ArrayLike,
+        sample_weight: npt.ArrayLike | None = None,
     ) -> Callable[[Array], tuple[float, float]]:
         """Make a function of w for the mean loss and the score on other data.
 
         Parameters
         ----------
-        X, y : array_like
+        X, y, sample_weight : array_like
             The data, as `MLP.objective` takes them.
 
         Returns
@@ -216,17 +219,21 @@ class NetObjective(Objective):
         """
         model = self.model
         data, loss = model._matrix(X), model.loss
-        outputs = model.sizes[-1]
+        outputs, normed = model.sizes[-1], model._net.norms > 0
         targets = loss.targets(y, len(data), outputs, model.dtype)
         # The loss of given outputs is that of a net that passes them on.
         passing = type(model)([outputs, outputs], loss=loss, dtype=model.dtype.name)
         w0 = passing.pack([{"weights": np.eye(outputs), "bias": np.zeros(outputs)}])
 
         def evaluate(w: Array) -> tuple[float, float]:
-            z = model.decision_function(w, data)
+            # The statistics of these training data, whatever the model last saw.
+            vector = model._vector(w)
+            moments = model._net.statistics(vector, self.data[0]) if normed else ()
+            z = model._net.forward(vector, data, moments)
             if not np.isfinite(z).all():
                 return np.inf, np.nan
-            return passing.objective(z, targets).fun(w0), loss.score(targets, z)
+            mean = passing.objective(z, targets, sample_weight).fun(w0)
+            return mean, loss.score(targets, z)
 
         return evaluate
 

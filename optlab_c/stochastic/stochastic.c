@@ -165,7 +165,7 @@ static int tried(stochastic *m)
 {
     stochastic_state *st = &m->st;
     if (st->f_trial <= st->f - st->opt.c1 * st->alpha * st->gg ||
-        (st->tries >= st->opt.maxls && isfinite(st->f_trial)))
+        st->tries >= st->opt.maxls)
         return 1;
     st->alpha *= st->opt.shrink;
     return 0;
@@ -253,6 +253,8 @@ int stochastic_advance(stochastic *m)
             }
             if (st->opt.search) {
                 begin_search(m);
+                if (!isfinite(st->gg))
+                    return diverge(m);
                 try(m);
                 st->phase = TRY;
                 return OPTLAB_F | OPTLAB_BATCH;
@@ -260,6 +262,8 @@ int stochastic_advance(stochastic *m)
             st->phase = UPDATE;
             break;
         case TRY:
+            if (st->tries >= st->opt.maxls && !isfinite(st->f_trial))
+                return diverge(m);
             if (!tried(m)) {
                 try(m);
                 return OPTLAB_F | OPTLAB_BATCH;

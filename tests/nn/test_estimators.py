@@ -68,3 +68,13 @@ def test_what_has_not_converged_is_told():
     X, y = load_iris(return_X_y=True)
     with pytest.warns(ConvergenceWarning):
         nn.MLPClassifier((4,), random_state=0, max_iter=2).fit(X, y)
+
+
+@pytest.mark.parametrize("solver", ["adam", "svrg"])
+@pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
+def test_stochastic_solvers_run_for_max_iter_epochs(solver):
+    X, y = load_iris(return_X_y=True)
+    estimator = nn.MLPClassifier((8,), solver=solver, random_state=0, max_iter=40)
+    first, second = clone(estimator).fit(X, y), clone(estimator).fit(X, y)
+    assert first.n_iter_ == 40
+    np.testing.assert_array_equal(first.w_, second.w_)
