@@ -138,14 +138,16 @@ class Sum:
                 "fun must return the pair (mean loss, gradient), got "
                 f"{type(answer).__name__}"
             )
-        f, g = np.asarray(answer[0]), np.array(answer[1], dtype=self.dtype)
+        f, slope = np.asarray(answer[0]), np.asarray(answer[1])
         if f.size != 1 or f.dtype.kind not in "fiub":
             raise TypeError(
                 f"fun must return one real number first, got {type(answer[0]).__name__}"
             )
-        if g.shape != w.shape:
-            raise ValueError(f"gradient must have shape {w.shape}, got {g.shape}")
-        return float(f.item()), g
+        if slope.dtype.kind not in "fiub":
+            raise TypeError(f"gradient must be real numbers, got dtype {slope.dtype}")
+        if slope.shape != w.shape:
+            raise ValueError(f"gradient must have shape {w.shape}, got {slope.shape}")
+        return float(f.item()), slope.astype(self.dtype)
 
     def split(
         self, validation: Any, rng: np.random.Generator

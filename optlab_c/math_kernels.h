@@ -6,12 +6,12 @@
  *
  *               float64  float32
  *     exp         1.1      1.1
- *     expm1       2.3      1.8
- *     log         1.2      1.0
+ *     expm1       2.4      1.8
+ *     log         1.3      1.0
  *     log1p       1.3      1.4
  *     tanh        2.6      2.5
- *     erf         2.4      2.7
- *     normal_cdf  5.9      6.0
+ *     erf         2.7      2.7
+ *     normal_cdf  6.9      6.0
  *
  * NaN comes out as NaN, overflow as inf, underflow gradually as 0. Polynomials are
  * near-minimax (interpolation in Chebyshev nodes). */

@@ -347,8 +347,11 @@ cdef class Machine:
         """Answer what was asked: f, and g if that is wanted."""
         cdef optlab_point point = stochastic_question(&self.m)
         cdef cnp.ndarray array
+        cdef double value = 0.0
         if not self.wanted:
             raise ValueError("only what was asked for can be told")
+        if self.wanted & OPTLAB_F:
+            value = f
         if self.wanted & OPTLAB_G:
             array = np.ascontiguousarray(g, self.dtype)
             if array.ndim != 1 or array.size != self.m.st.opt.n:
@@ -360,7 +363,7 @@ cdef class Machine:
             )
             self.loop.njev += 1
         if self.wanted & OPTLAB_F:
-            point.f = f
+            point.f = value
             self.loop.nfev += 1
         stochastic_tell(&self.m, self.wanted, &point)
         self.wanted = 0

@@ -32,11 +32,11 @@ BOTH(exp) BOTH(expm1) BOTH(log) BOTH(log1p) BOTH(tanh) BOTH(erf) BOTH(normal_cdf
 BOUNDS = {
     "exp": (1.3, -746, 710),
     "expm1": (2.5, -40, 710),
-    "log": (1.3, 0.3, 3),
+    "log": (1.4, 0.3, 3),
     "log1p": (1.4, 0, 3),
-    "tanh": (2.7, -20, 20),
-    "erf": (2.8, -6, 6),
-    "normal_cdf": (6.5, -38.6, 9),
+    "tanh": (2.8, -20, 20),
+    "erf": (2.9, -6, 6),
+    "normal_cdf": (7.5, -38.6, 9),
 }
 EXACT = {name: getattr(mpmath, name, mpmath.ncdf) for name in BOUNDS}
 DOUBLE = {name: getattr(np, name, None) for name in BOUNDS}
