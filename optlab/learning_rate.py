@@ -174,7 +174,7 @@ def _sweep(
     machine = machine_for(rule, opt, w, total.n_samples, batch)
     rates: list[float] = []
     losses: list[float] = []
-    first = lowest = float(total.source.fun(w, probe.copy()))
+    first = lowest = float(total.source.fun(w.copy(), probe.copy()))
     if not math.isfinite(first):
         raise ValueError("x0 has no finite loss")
     while True:
