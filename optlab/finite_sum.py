@@ -9,7 +9,6 @@ import numpy as np
 import numpy.typing as npt
 
 from optlab.checks import checked_int
-from optlab_c.machine import objective_dtype
 from optlab_c.objectives import Objective
 from optlab_c.stochastic import PythonSum, is_finite_sum
 
@@ -107,90 +106,66 @@ class FiniteSum:
 
 
 Validation = Callable[[Array], tuple[float, float]]
+Sum = PythonSum | Objective
+"""What a stochastic run evaluates: a Python function, checked, or a compiled sum."""
 
 
-class Sum:
-    """A finite sum as a stochastic run sees it, Python or compiled.
+def as_sum(fun: Any, n: int, dtype: str | None) -> Sum:
+    """`fun` as a finite sum of n unknowns; a TypeError that says how to make one."""
+    if isinstance(fun, FiniteSum):
+        return PythonSum(fun.fun_and_grad, n, fun.n_samples, dtype == "float32")
+    capsule = getattr(fun, "__optlab_objective__", None)
+    if capsule is None or not is_finite_sum(capsule):
+        raise TypeError(
+            "fun must be a finite sum for a stochastic method: optlab.FiniteSum("
+            "fun, n_samples) with fun(w, indices) -> (mean loss, gradient), or the "
+            f"objective of a model of optlab.nn; got {type(fun).__name__}"
+        )
+    total = fun if isinstance(fun, Objective) else Objective(fun)
+    if dtype is not None and np.dtype(dtype) != total.dtype:
+        raise ValueError(f"dtype must be {total.dtype.name!r} for this fun")
+    if total.n != n:
+        raise ValueError(f"x0 must have {total.n} components for this fun, got {n}")
+    return total
 
-    Attributes
-    ----------
-    source : object
-        What the user gave.
-    handle : PythonSum or capsule
-        What the machine evaluates.
-    dtype : numpy.dtype
-        Precision of w.
-    n_samples : int
-        Number of samples.
+
+def hold_out(
+    total: Sum, validation: Any, rng: np.random.Generator
+) -> tuple[Sum, Validation | None]:
+    """The samples to train with, and a function for the loss and score of the rest.
+
+    `validation` is None, the fraction of samples that is held out, other data, or a
+    function itself.
     """
-
-    def __init__(self, source: Any, handle: Any, dtype: np.dtype, samples: int) -> None:
-        self.source = source
-        self.handle = handle
-        self.dtype = dtype
-        self.n_samples = samples
-
-    def fun_and_grad(self, w: Array) -> tuple[float, Array]:
-        """Mean loss and gradient over all samples."""
-        answer = self.source.fun_and_grad(w.copy())
-        if not isinstance(answer, (tuple, list)) or len(answer) != 2:
+    if validation is None:
+        return total, None
+    if callable(validation):
+        return total, _checked(validation)
+    if not isinstance(validation, float):
+        if not hasattr(total, "held_out"):
             raise TypeError(
-                "fun must return the pair (mean loss, gradient), got "
-                f"{type(answer).__name__}"
+                "validation must be a fraction or a callable for this objective: "
+                "data (X, y) are for those of nets"
             )
-        f, slope = np.asarray(answer[0]), np.asarray(answer[1])
-        if f.size != 1 or f.dtype.kind not in "fiub":
-            raise TypeError(
-                f"fun must return one real number first, got {type(answer[0]).__name__}"
-            )
-        if slope.dtype.kind not in "fiub":
-            raise TypeError(f"gradient must be real numbers, got dtype {slope.dtype}")
-        if slope.shape != w.shape:
-            raise ValueError(f"gradient must have shape {w.shape}, got {slope.shape}")
-        return float(f.item()), slope.astype(self.dtype)
-
-    def split(
-        self, validation: Any, rng: np.random.Generator
-    ) -> tuple[Sum, Validation | None]:
-        """The samples to train with, and a function for the loss and score of the rest.
-
-        `validation` is None, the fraction of samples that is held out, other data, or a
-        function itself.
-        """
-        if validation is None:
-            return self, None
-        if callable(validation):
-            return self, _checked(validation)
-        if not isinstance(validation, float):
-            if not hasattr(self.source, "held_out"):
-                raise TypeError(
-                    "validation must be a fraction or a callable for this objective: "
-                    "data (X, y) are for those of nets"
-                )
-            return self, self.source.held_out(*validation)
-        order = rng.permutation(self.n_samples)
-        count = min(max(1, round(validation * self.n_samples)), self.n_samples - 1)
-        if count < 1:
-            raise ValueError("validation needs at least two samples")
-        held, kept = np.sort(order[:count]), np.sort(order[count:])
-        source = self.source
-        if hasattr(source, "split"):
-            train, validate = source.split(kept, held)
-            capsule = train.__optlab_objective__
-            return Sum(train, capsule, self.dtype, len(kept)), validate
-        if not isinstance(source, FiniteSum):
-            raise TypeError("validation must be a callable for this objective")
-        train = FiniteSum(lambda w, i: source.fun_and_grad(w, kept[i]), len(kept))
-        handle = PythonSum(
-            train.fun_and_grad,
-            self.handle.n,
-            len(kept),
-            self.dtype == np.float32,
-        )
-        return (
-            Sum(train, handle, self.dtype, len(kept)),
-            lambda w: (float(source.fun_and_grad(w, held.copy())[0]), np.nan),
-        )
+        return total, total.held_out(*validation)
+    if total.n_samples < 2:
+        raise ValueError("validation needs at least two samples")
+    order = rng.permutation(total.n_samples)
+    count = min(max(1, round(validation * total.n_samples)), total.n_samples - 1)
+    held, kept = np.sort(order[:count]), np.sort(order[count:])
+    if hasattr(total, "split"):
+        train, validate = total.split(kept, held)
+        return train, validate
+    if not isinstance(total, PythonSum):
+        raise TypeError("validation must be a callable for this objective")
+    function = total.function
+    part = PythonSum(
+        lambda w, indices: function(w, kept[indices]),
+        total.n,
+        len(kept),
+        total.dtype == np.float32,
+    )
+    return part, lambda w: (total.fun(w, held), np.nan)
 
 
 def _checked(validation: Callable[[Array], Any]) -> Validation:
@@ -198,30 +173,16 @@ def _checked(validation: Callable[[Array], Any]) -> Validation:
 
     def validate(w: Array) -> tuple[float, float]:
         answer = validation(w)
-        loss, score = answer if isinstance(answer, tuple) else (answer, np.nan)
-        return float(loss), float(score)
+        pair = answer if isinstance(answer, tuple) else (answer, np.nan)
+        numbers = [np.asarray(number) for number in pair]
+        if len(pair) != 2 or any(
+            number.size != 1 or number.dtype.kind not in "fiub" for number in numbers
+        ):
+            raise TypeError(
+                "validation must return its loss, or its loss and score, got "
+                f"{answer!r}"
+            )
+        loss, score = (float(number.item()) for number in numbers)
+        return loss, score
 
     return validate
-
-
-def as_sum(fun: Any, n: int, dtype: str | None) -> Sum:
-    """`fun` as a finite sum of n unknowns; a TypeError that says how to make one."""
-    if isinstance(fun, FiniteSum):
-        kind = np.dtype(dtype or np.float64)
-        handle = PythonSum(fun.fun_and_grad, n, fun.n_samples, kind == np.float32)
-        return Sum(fun, handle, kind, fun.n_samples)
-    capsule = getattr(fun, "__optlab_objective__", None)
-    if capsule is not None and not isinstance(fun, Objective):
-        fun = Objective(fun)  # whoever made it
-    if capsule is None or not is_finite_sum(capsule):
-        raise TypeError(
-            "fun must be a finite sum for a stochastic method: optlab.FiniteSum("
-            "fun, n_samples) with fun(w, indices) -> (mean loss, gradient), or the "
-            f"objective of a model of optlab.nn; got {type(fun).__name__}"
-        )
-    own = objective_dtype(capsule)
-    if dtype is not None and np.dtype(dtype) != own:
-        raise ValueError(f"dtype must be {own.name!r} for this fun")
-    if fun.n != n:
-        raise ValueError(f"x0 must have {fun.n} components for this fun, got {n}")
-    return Sum(fun, capsule, own, fun.n_samples)

@@ -11,14 +11,13 @@ import numpy.typing as npt
 
 from optlab.checks import checked_int
 from optlab.evaluate import in_dtype, start_point
-from optlab.finite_sum import as_sum
+from optlab.finite_sum import Sum, as_sum
 from optlab.options import positive
 from optlab.stochastic import Rule, Stochastic, find_rule, machine_for
 from optlab_c.stochastic import DONE
 
-PROBE = (
-    1000  # samples, the same at every step: those of a batch would hide small changes
-)
+# Samples, the same at every step: those of a batch would hide small changes.
+PROBE = 1000
 SMOOTHED_OVER = 0.02  # of the sweep's steps, on either side
 # What changes a step's direction or its batch; the rates are the sweep's own.
 OPTIONS = frozenset(
@@ -162,7 +161,7 @@ def find_learning_rate(
 def _sweep(
     rule: Rule,
     opt: Stochastic,
-    total: Any,
+    total: Sum,
     w: np.ndarray,
     probe: np.ndarray,
     high: float,
@@ -170,18 +169,17 @@ def _sweep(
 ) -> tuple[np.ndarray, np.ndarray]:
     """Rates and losses of the steps, up to where the loss is far above its lowest."""
     low = opt.learning_rate or 1.0
-    batch = min(opt.batch_size, total.n_samples)
-    machine = machine_for(rule, opt, w, total.n_samples, batch)
+    machine = machine_for(rule, opt, w, total)
     rates: list[float] = []
     losses: list[float] = []
-    first = lowest = float(total.source.fun(w.copy(), probe.copy()))
+    first = lowest = total.fun(w, probe)
     if not math.isfinite(first):
         raise ValueError("x0 has no finite loss")
     while True:
         machine.scale = (high / low) ** (len(rates) / (steps - 1))
         want, w, indices = machine.ask()
         if len(rates) > len(losses):  # where the last step has led
-            loss = float(total.source.fun(machine.x, probe.copy()))
+            loss = total.fun(machine.x, probe)
             if not loss - lowest <= TOO_HIGH * abs(first):
                 rates.pop()
                 break
@@ -191,7 +189,7 @@ def _sweep(
             break
         if indices is not None:  # else an epoch is over
             rates.append(low * machine.scale)
-            machine.tell(*total.source.fun_and_grad(w, indices))
+            machine.tell(*total.fun_and_grad(w, indices))
     if not rates:
         raise ValueError(f"low must be less: the loss is too high after {low:g}")
     return np.array(rates), np.array(losses)

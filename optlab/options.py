@@ -61,6 +61,11 @@ def finite(name: str, value: Any) -> float:
     return number
 
 
+def finite_not_negative(name: str, value: Any) -> float:
+    """A finite real number >= 0."""
+    return finite(name, not_negative(name, value))
+
+
 def fraction(name: str, value: Any) -> float:
     """A real number strictly between 0 and 1."""
     number = real(name, value)

@@ -3,7 +3,7 @@
 import math
 import numbers
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, fields
+from dataclasses import dataclass
 from time import perf_counter
 from typing import Any
 from warnings import warn
@@ -11,13 +11,14 @@ from warnings import warn
 import numpy as np
 from scipy.optimize import OptimizeWarning
 
+from optlab.checks import generator
 from optlab.evaluate import in_dtype, start_point
-from optlab.finite_sum import Sum, as_sum
-from optlab.methods import known_options, plain
+from optlab.finite_sum import Sum, Validation, as_sum, hold_out
+from optlab.methods import METHODS, known_options, plain
 from optlab.observe import wants_result
 from optlab.options import (
     Group,
-    finite,
+    finite_not_negative,
     flag,
     fraction,
     integer,
@@ -87,19 +88,12 @@ _BY_PLAIN = {plain(name): rule for name, rule in RULES.items()}
 
 def find_rule(name: object) -> Rule | None:
     """The stochastic method of that name, if it is one."""
-    if not isinstance(name, str):
+    if not isinstance(name, str) or name in METHODS:  # the quick way for most calls
         return None
     return RULES.get(name) or _BY_PLAIN.get(plain(name))
 
 
 # ---- options -------------------------------------------------------------------------
-
-
-def _rate(name: str, value: Any) -> float:
-    number = real(name, value)
-    if not 0 < number < math.inf:
-        raise ValueError(f"{name} must be positive and finite, got {value!r}")
-    return number
 
 
 def _schedule(name: str, value: Any) -> Any:
@@ -143,31 +137,22 @@ def _validation(name: str, value: Any) -> Any:
     )
 
 
-def _generator(name: str, value: Any) -> np.random.Generator:
-    try:
-        return np.random.default_rng(value)
-    except (TypeError, ValueError) as error:
-        raise type(error)(
-            f"{name} must be a Generator, an int or None: {error}"
-        ) from None
-
-
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Stochastic(Group):
     """What stochastic methods take."""
 
     batch_size: int = option(32, integer(1))
     epochs: int = option(10, integer(1))
-    learning_rate: float | None = option(None, optional(_rate))
+    learning_rate: float | None = option(None, optional(positive))
     schedule: Any = option("constant", _schedule)
-    decay: float | None = option(None, optional(not_negative))
+    decay: float | None = option(None, optional(finite_not_negative))
     decay_every: float | None = option(None, optional(positive))
-    min_learning_rate: float = option(0.0, not_negative)
-    warmup: float = option(0.0, not_negative)
+    min_learning_rate: float = option(0.0, finite_not_negative)
+    warmup: float = option(0.0, finite_not_negative)
     momentum: float = option(0.9, share)
     betas: tuple[float, float] = option((0.9, 0.999), _betas)
-    eps: float = option(1e-8, not_negative)
-    weight_decay: float | None = option(None, optional(not_negative))
+    eps: float = option(1e-8, finite_not_negative)
+    weight_decay: float | None = option(None, optional(finite_not_negative))
     clip_norm: float | None = option(None, optional(positive))
     shuffle: str = option(True, _shuffle)
     averaging: int | None = option(False, _averaging)
@@ -181,7 +166,7 @@ class Stochastic(Group):
     full: bool = option(False, flag)
     history: bool = option(True, flag)
     dtype: str | None = option(None, optional(one_of("float32", "float64")))
-    rng: Any = option(None, _generator)
+    rng: Any = option(None, lambda name, value: generator(value))
     disp: bool = option(False, flag)
 
     def __post_init__(self) -> None:
@@ -190,7 +175,6 @@ class Stochastic(Group):
             raise ValueError(
                 "patience needs validation: data, a fraction or a callable"
             )
-        finite("min_learning_rate", self.min_learning_rate)
         if self.averaging is not None and self.averaging >= self.epochs:
             raise ValueError(
                 f"averaging must begin before the end: epoch {self.averaging} of "
@@ -200,34 +184,33 @@ class Stochastic(Group):
             raise ValueError("momentum must be less than 1")
 
 
-OPTIONS = frozenset(item.name for item in fields(Stochastic))
-
 # The factor that a schedule takes by itself where `decay` is not given.
 _DECAY = {"step": 0.1, "inverse": 1.0, "exponential": 0.95}
 
 
-def machine_for(
-    rule: Rule,
-    opt: Stochastic,
-    w: np.ndarray,
-    samples: int,
-    batch: int,
-    least: int = 1,
-) -> Machine:
-    """The compiled machine for these options, at w."""
+def machine_for(rule: Rule, opt: Stochastic, w: np.ndarray, total: Sum) -> Machine:
+    """The compiled machine for these options and a sum, at w."""
+    least = getattr(total, "least_batch", 1)
+    batch = min(opt.batch_size, total.n_samples)
+    if batch < least:
+        raise ValueError(f"batch_size must be at least {least} with batch norm")
+    searched = opt.line_search is not None and "line_search" in rule.uses
+    rate = opt.learning_rate
+    if rate is None:  # with Armijo's search, of the longest step
+        rate = 1.0 if searched else rule.learning_rate
     named = opt.schedule if isinstance(opt.schedule, str) else "constant"
     decay = _DECAY.get(named, 1.0) if opt.decay is None else opt.decay
     # A whole cosine, or three steps, unless the user says otherwise.
     cycle = opt.epochs if named == "cosine" else max(1.0, opt.epochs / 3)
     return Machine(
         w,
-        samples=samples,
+        samples=total.n_samples,
         batch=batch,
         least=least,
         rule=rule.name,
         sampler=opt.shuffle,
         schedule=named,
-        rate=learning_rate(rule, opt),
+        rate=rate,
         rate_min=opt.min_learning_rate,
         decay=decay,
         every=cycle if opt.decay_every is None else opt.decay_every,
@@ -241,20 +224,13 @@ def machine_for(
         ),
         clip_norm=math.inf if opt.clip_norm is None else opt.clip_norm,
         average_from=-1 if opt.averaging is None else opt.averaging,
-        search=opt.line_search is not None,
+        search=searched,
         c1=opt.c1,
         shrink=0.9,  # Vaswani et al. 2019, section 7.1; and that it may double an epoch
         grow=2.0,
         maxls=opt.maxls,
         seed=int(opt.rng.integers(2**64, dtype=np.uint64)),
     )
-
-
-def learning_rate(rule: Rule, opt: Stochastic) -> float:
-    """The rate to start with; with Armijo's search it is the longest step, 1."""
-    if opt.learning_rate is not None:
-        return opt.learning_rate
-    return 1.0 if opt.line_search else rule.learning_rate
 
 
 # ---- a run ---------------------------------------------------------------------------
@@ -271,7 +247,7 @@ FIELDS = (
 
 
 class Candidate:
-    """A point with all that is known of it; f and g are of all samples, or NaN."""
+    """A point with f and g over all samples there."""
 
     def __init__(self, x: np.ndarray, total: Sum, norm: float) -> None:
         self.x = x
@@ -286,6 +262,83 @@ class Candidate:
             and np.isfinite(self.x).all()
             and np.isfinite(self.g).all()
         )
+
+
+class Run:
+    """A run over epochs: what is known of it, and why it ended."""
+
+    def __init__(
+        self,
+        opt: Stochastic,
+        machine: Machine,
+        train: Sum,
+        validate: Validation | None,
+    ) -> None:
+        self.opt, self.machine = opt, machine
+        self.train, self.validate = train, validate
+        self.began = perf_counter()
+        self.rows: list[tuple[float, ...]] = []
+        self.evaluations = 0  # over all samples, beside the machine's
+        self.last: Candidate | None = None
+        self.x: np.ndarray | None = None  # after the last epoch
+        self.best_x: np.ndarray | None = None  # by its validation loss
+        self.best_loss = math.inf
+        self.waited = 0
+
+    def candidate(self, x: np.ndarray) -> Candidate:
+        """F and g over all samples at x; not computed again for the last x."""
+        if self.last is None or self.last.x is not x:
+            self.evaluations += 1
+            self.last = Candidate(x, self.train, self.opt.norm)
+        return self.last
+
+    def epoch(self, callback: Callable[..., Any] | None) -> Status | None:
+        """Run an epoch: the status to end with, or None."""
+        opt, machine = self.opt, self.machine
+        if callable(opt.schedule):
+            machine.scale = _scale(opt.schedule, machine.epoch)
+        if machine.run(self.train) == DONE:
+            return Status.DIVERGED
+        x = self.x = machine.x
+        f = gnorm = loss = score = math.nan
+        if opt.full or opt.gtol is not None:
+            here = self.candidate(x)
+            f, gnorm = here.f, here.gnorm
+        if self.validate is not None:
+            loss, score = self.validate(x)
+        seconds = perf_counter() - self.began
+        self.rows.append((machine.loss, f, gnorm, loss, score, machine.rate, seconds))
+        if opt.gtol is not None and gnorm <= opt.gtol:
+            return Status.CONVERGED
+        if self.validate is not None and self._impatient(x, loss):
+            return Status.PATIENCE
+        if callback is not None and _stops(callback, x, machine):
+            return Status.CALLBACK
+        return Status.EPOCHS if machine.epoch >= opt.epochs else None
+
+    def _impatient(self, x: np.ndarray, loss: float) -> bool:
+        """Note a validation loss; whether a better one was too long ago."""
+        self.waited += 1
+        if loss < self.best_loss:
+            self.best_loss, self.best_x, self.waited = loss, x, 0
+        return self.opt.patience is not None and self.waited >= self.opt.patience
+
+    def result(self, first: Candidate, status: Status) -> tuple[Candidate, Status]:
+        """The point to return: no worse than the start, and all numbers."""
+        if self.machine.epoch == 0:
+            return first, status
+        x = self.best_x
+        if x is None and status is not Status.DIVERGED:
+            x = self.x
+        for point in (x, self.machine.best):
+            if point is None:
+                continue
+            found = self.candidate(point)
+            if not found.finite and status is Status.EPOCHS:
+                status = Status.DIVERGED  # in the very last step
+            if found.finite and found.f <= first.f:
+                return found, status
+        return first, status
 
 
 def minimize_sum(
@@ -305,92 +358,42 @@ def minimize_sum(
     if callback is not None and not callable(callback):
         raise TypeError(f"callback must be callable, got {callback!r}")
     total = as_sum(fun, w0.size, opt.dtype)
-    train, validate = total.split(opt.validation, opt.rng)
-    batch = min(opt.batch_size, train.n_samples)
-    least = getattr(train.source, "least_batch", 1)
-    if batch < least:
-        raise ValueError(f"batch_size must be at least {least} with batch norm")
+    train, validate = hold_out(total, opt.validation, opt.rng)
+    w0 = in_dtype(w0, train.dtype)
+    machine = machine_for(rule, opt, w0, train)
     _tell(rule, opt, given, ignored, train.n_samples)
-    w = in_dtype(w0, total.dtype)
-
-    start = perf_counter()
-    norm = opt.norm
-    first = Candidate(w, train, norm)
-    nfev = 1
-    gtol = 1e-5 if opt.gtol is None else opt.gtol
-    machine = machine_for(rule, opt, w, train.n_samples, batch, least)
-    rows: list[tuple[float, ...]] = []
-    best_validation, best_x, waited = math.inf, None, 0
-    status = Status.EPOCHS
-    if not first.finite:
-        status = Status.NONFINITE_START
     progress = _Progress(opt) if opt.disp else None
-    while status is not Status.NONFINITE_START and machine.epoch < opt.epochs:
-        if callable(opt.schedule):
-            machine.scale = _scale(opt.schedule, machine.epoch)
-        if machine.run(train.handle) == DONE:
-            status = Status.DIVERGED
-            break
-        x = machine.x
-        f = gnorm = math.nan
-        if opt.full or opt.gtol is not None:
-            here = Candidate(x, train, norm)
-            nfev += 1
-            f, gnorm = here.f, here.gnorm
-        loss, score = (math.nan, math.nan) if validate is None else validate(x)
-        rows.append(
-            (machine.loss, f, gnorm, loss, score, machine.rate, perf_counter() - start)
-        )
-        if progress is not None:
-            progress.show(rows[-1])
-        if opt.gtol is not None and gnorm <= opt.gtol:
-            status = Status.CONVERGED
-            break
-        if validate is not None:
-            waited += 1
-            if loss < best_validation:
-                best_validation, best_x, waited = loss, x, 0
-            if opt.patience is not None and waited >= opt.patience:
-                status = Status.PATIENCE
-                break
-        if callback is not None and _stops(callback, x, machine):
-            status = Status.CALLBACK
-            break
+
+    run = Run(opt, machine, train, validate)
+    first = run.candidate(w0.copy())
+    status = None if first.finite else Status.NONFINITE_START
+    while status is None:
+        status = run.epoch(callback)
+        if progress is not None and status is not Status.DIVERGED:
+            progress.show(run.rows[-1])
     if progress is not None:
         progress.close()
 
-    result = first
-    if machine.epoch and status is not Status.NONFINITE_START:
-        candidates = [machine.x if best_x is None else best_x, machine.best]
-        if status is Status.DIVERGED:
-            candidates = candidates[1:] if best_x is None else candidates
-        for x in candidates:
-            last = Candidate(x, train, norm)
-            nfev += 1
-            if not last.finite and status is Status.EPOCHS:
-                status = Status.DIVERGED  # in the very last step
-            if last.finite and last.f <= first.f:
-                result = last
-                break
-    success = bool(result.finite and result.gnorm <= gtol)
-    made = OptimizeResult(
-        x=result.x,
-        fun=result.f,
-        jac=result.g,
+    found, status = run.result(first, status)
+    gtol = 1e-5 if opt.gtol is None else opt.gtol
+    result = OptimizeResult(
+        x=found.x,
+        fun=found.f,
+        jac=found.g,
         hess_inv=None,
         nit=machine.epoch,
-        nfev=machine.nfev + nfev,
-        njev=machine.njev + nfev,
+        nfev=machine.nfev + run.evaluations,
+        njev=machine.njev + run.evaluations,
         nhev=0,
-        success=success,
+        success=bool(found.finite and found.gnorm <= gtol),
         status=status,
-        message=_message(status, result, gtol, machine, opt),
+        message=_message(status, found, gtol, machine, opt),
         method=rule.name,
     )
     if opt.history:
-        columns = np.array(rows, dtype=float).reshape(-1, len(FIELDS)).T
-        made["history"] = dict(zip(FIELDS, columns, strict=True))
-    return made
+        columns = np.array(run.rows, dtype=float).reshape(-1, len(FIELDS)).T
+        result["history"] = dict(zip(FIELDS, columns, strict=True))
+    return result
 
 
 def _tell(
@@ -409,8 +412,6 @@ def _tell(
             OptimizeWarning,
             stacklevel=stack_level(),
         )
-    if "line_search" in unused:
-        object.__setattr__(opt, "line_search", None)
     if "batch_size" in given and opt.batch_size > samples:
         warn(
             f"batch_size = {opt.batch_size} is capped at the number of samples, {samples}",
@@ -420,7 +421,7 @@ def _tell(
 
 
 def _scale(schedule: Callable[[int], Any], epoch: int) -> float:
-    return not_negative("schedule(epoch)", finite("schedule(epoch)", schedule(epoch)))
+    return finite_not_negative("schedule(epoch)", schedule(epoch))
 
 
 def _stops(callback: Callable[..., Any], x: np.ndarray, machine: Machine) -> bool:

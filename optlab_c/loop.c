@@ -1,35 +1,12 @@
 #include "loop.h"
 
 #include <string.h>
-#include <time.h>
 
-static const double LOOP_POLL_SECONDS = 0.05;
-
-static double seconds(void)
-{
-    struct timespec now;
-#ifdef CLOCK_MONOTONIC_COARSE /* milliseconds are enough, and it is several times cheaper */
-    clock_gettime(CLOCK_MONOTONIC_COARSE, &now);
-#else
-    timespec_get(&now, TIME_UTC);
-#endif
-    return (double)now.tv_sec + 1e-9 * (double)now.tv_nsec;
-}
-
-static int interrupted(loop *run)
-{
-    if (run->poll == NULL)
-        return 0;
-    double now = seconds();
-    if (now - run->last_poll < LOOP_POLL_SECONDS)
-        return 0;
-    run->last_poll = now;
-    return run->poll(run->observe_ctx);
-}
+#include "poll.h"
 
 static int evaluate(loop *run, int want, optlab_point *point)
 {
-    if (interrupted(run))
+    if (poll_interrupted(run->poll, run->observe_ctx, &run->last_poll))
         return OPTLAB_ABORTED;
     if (run->objective->eval(run->objective->ctx, want, point) != 0)
         return OPTLAB_ABORTED;

@@ -24,7 +24,7 @@ typedef struct loop {
     int (*observe)(void *ctx, const descent *machine);
     void *observe_ctx; /* also that of `poll` */
 
-    /* Called every LOOP_POLL_SECONDS or so between evaluations, if given; non-zero
+    /* Called every POLL_SECONDS or so between evaluations, if given; non-zero
      * aborts. It is what lets Ctrl-C through. */
     int (*poll)(void *ctx);
     double last_poll;

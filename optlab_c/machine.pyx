@@ -7,13 +7,11 @@ shared by all runs that have the same ones. A `Machine` is one run.
 cimport cython
 cimport numpy as cnp
 from cpython.exc cimport PyErr_CheckSignals
-from cpython.pycapsule cimport PyCapsule_GetPointer, PyCapsule_IsValid
 from libc.math cimport INFINITY, isfinite
 from libc.stdint cimport int64_t
 from libc.string cimport memcpy
 
 from optlab_c.abi cimport (
-    OPTLAB_ABI_VERSION,
     OPTLAB_ABORTED,
     OPTLAB_F,
     OPTLAB_FINE,
@@ -22,12 +20,12 @@ from optlab_c.abi cimport (
     OPTLAB_G,
     OPTLAB_H,
     OPTLAB_HV,
-    OPTLAB_OBJECTIVE_CAPSULE,
     OPTLAB_SOLVE,
     optlab_objective,
     optlab_point,
 )
 from optlab_c.callables cimport PythonObjective
+from optlab_c.capsules cimport in_capsule
 from optlab_c.core cimport (
     DESCENT_CURVATURE,
     DESCENT_DONE,
@@ -77,11 +75,10 @@ from optlab_c.core cimport (
 )
 from optlab_c.routines cimport routine
 
-from zlib import crc32
-
 import numpy as np
 
 from optlab_c.callables import DTYPES
+from optlab_c.sealed import seal, unseal
 
 cnp.import_array()
 
@@ -547,73 +544,37 @@ cdef class Machine:
 
     def save(self):
         """The whole state as bytes: `load` continues from it bit for bit."""
-        head = np.array(
-            [sizeof(descent_state), sizeof(loop), self.bytes, self.wanted], np.int64
+        return seal(
+            MAGIC,
+            (sizeof(descent_state), sizeof(loop), self.bytes, self.wanted),
+            (<char*>&self.m.st)[: sizeof(descent_state)],
+            (<char*>&self.run_)[: sizeof(loop)],
+            (<char*>self.memory)[: self.bytes],
         )
-        state = b"".join(
-            (
-                MAGIC,
-                head.tobytes(),
-                (<char*>&self.m.st)[: sizeof(descent_state)],
-                (<char*>&self.run_)[: sizeof(loop)],
-                (<char*>self.memory)[: self.bytes],
-            )
-        )
-        return state + crc32(state).to_bytes(4, "little")
 
     @staticmethod
     def load(bytes saved not None):
         """A machine that goes on where another one was saved."""
         cdef Machine self = Machine.__new__(Machine)
-        cdef const char* data = saved
-        cdef int64_t head[4]
-        cdef Py_ssize_t start = len(MAGIC), end = len(saved) - 4
-        if not saved.startswith(MAGIC):
-            raise ValueError("saved: not a saved machine of this version")
-        if end < start + <Py_ssize_t>sizeof(head) or (
-            crc32(saved[:end]).to_bytes(4, "little") != saved[end:]
-        ):
-            raise ValueError("saved: damaged")
-        memcpy(head, data + start, sizeof(head))
-        start += sizeof(head)
+        cdef int64_t state, run, bytes_
+        (state, run, bytes_, self.wanted), body = unseal(MAGIC, 4, saved)
         if (
-            head[0] != sizeof(descent_state)
-            or head[1] != sizeof(loop)
-            or end != start + head[0] + head[1] + head[2]
+            state != sizeof(descent_state)
+            or run != sizeof(loop)
+            or len(body) != state + run + bytes_
         ):
             raise ValueError("saved: made by another build")
-        data += start
-        memcpy(&self.m.st, data, head[0])
-        memcpy(&self.run_, data + head[0], head[1])
-        self.wanted = head[3]
-        if descent_size(&self.m.st.opt) != <size_t>head[2]:
+        cdef const char* data = body
+        memcpy(&self.m.st, data, state)
+        memcpy(&self.run_, data + state, run)
+        if descent_size(&self.m.st.opt) != <size_t>bytes_:
             raise ValueError("saved: made by another build")
         self.take_memory()
-        memcpy(self.memory, data + head[0] + head[1], self.bytes)
+        memcpy(self.memory, data + state + run, self.bytes)
         return self
 
     def __reduce__(self):
         return Machine.load, (self.save(),)
-
-
-cdef const optlab_objective* in_capsule(capsule) except NULL:
-    """The objective in a capsule, whose numbers come from elsewhere: checked."""
-    if not PyCapsule_IsValid(capsule, OPTLAB_OBJECTIVE_CAPSULE):
-        raise TypeError("fun.__optlab_objective__ must be a PyCapsule of that name")
-    cdef const optlab_objective* objective
-    objective = <const optlab_objective*>PyCapsule_GetPointer(
-        capsule, OPTLAB_OBJECTIVE_CAPSULE
-    )
-    if objective.version != OPTLAB_ABI_VERSION:
-        raise ValueError(
-            f"fun was compiled for interface version {objective.version}, "
-            f"this is version {OPTLAB_ABI_VERSION}"
-        )
-    if not 0 <= objective.dtype < len(DTYPES):
-        raise ValueError(f"fun has an unknown dtype: {objective.dtype}")
-    if objective.eval == NULL or ~objective.provides & (OPTLAB_F | OPTLAB_G):
-        raise ValueError("fun must provide its value and its gradient")
-    return objective
 
 
 cdef const optlab_objective* compiled(capsule, int64_t n, int dtype) except NULL:

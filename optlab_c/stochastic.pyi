@@ -15,12 +15,19 @@ MAGIC: bytes
 
 @final
 class PythonSum:
-    fun: Callable[..., Any]
+    function: Callable[..., Any]
     def __init__(
         self, fun: Callable[..., Any], n: int, samples: int, single: bool
     ) -> None: ...
+    dtype: np.dtype[Any]
     @property
     def n(self) -> int: ...
+    @property
+    def n_samples(self) -> int: ...
+    def fun(self, w: npt.ArrayLike, indices: npt.ArrayLike | None = None) -> float: ...
+    def fun_and_grad(
+        self, w: npt.ArrayLike, indices: npt.ArrayLike | None = None
+    ) -> tuple[float, _Array]: ...
 
 @final
 class Machine:

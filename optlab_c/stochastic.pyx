@@ -7,9 +7,8 @@
 cimport cython
 cimport numpy as cnp
 from cpython.exc cimport PyErr_CheckSignals
-from cpython.pycapsule cimport PyCapsule_GetPointer, PyCapsule_IsValid
 from libc.stdint cimport int64_t, uint64_t
-from libc.string cimport memcpy
+from libc.string cimport memcpy, memset
 
 from optlab_c.abi cimport (
     OPTLAB_ABI_VERSION,
@@ -18,16 +17,16 @@ from optlab_c.abi cimport (
     OPTLAB_FLOAT32,
     OPTLAB_FLOAT64,
     OPTLAB_G,
-    OPTLAB_OBJECTIVE_CAPSULE,
     optlab_eval,
     optlab_objective,
     optlab_point,
 )
 from optlab_c.callables cimport as_value, as_vector
-
-from zlib import crc32
+from optlab_c.capsules cimport in_capsule
 
 import numpy as np
+
+from optlab_c.sealed import seal, unseal
 
 cnp.import_array()
 
@@ -138,12 +137,11 @@ cdef class PythonSum:
     """
 
     cdef optlab_objective c
-    cdef readonly object fun
-    cdef object dtype
+    cdef readonly object function, dtype
     cdef BaseException error
 
     def __init__(self, fun, int64_t n, int64_t samples, bint single):
-        self.fun = fun
+        self.function = fun
         self.dtype = np.dtype(np.float32 if single else np.float64)
         self.c.version = OPTLAB_ABI_VERSION
         self.c.dtype = OPTLAB_FLOAT32 if single else OPTLAB_FLOAT64
@@ -158,6 +156,34 @@ cdef class PythonSum:
         """The number of unknowns."""
         return self.c.n
 
+    @property
+    def n_samples(self):
+        """The number of samples."""
+        return self.c.n_samples
+
+    def fun(self, w, indices=None):
+        """Value at w over all samples or some."""
+        return self.ask(OPTLAB_F, w, indices)[0]
+
+    def fun_and_grad(self, w, indices=None):
+        """Value and gradient at w over all samples or some; the gradient is new."""
+        return self.ask(OPTLAB_F | OPTLAB_G, w, indices)
+
+    cdef tuple ask(self, int want, w, indices):
+        cdef optlab_point point
+        cdef cnp.ndarray at = np.ascontiguousarray(w, self.dtype)
+        cdef cnp.ndarray g = np.empty(self.c.n, self.dtype)
+        cdef cnp.ndarray samples
+        point.x = cnp.PyArray_DATA(at)
+        point.g = cnp.PyArray_DATA(g)
+        if indices is not None:
+            samples = np.ascontiguousarray(indices, np.int64)
+            want |= OPTLAB_BATCH
+            point.index = <const int64_t*>cnp.PyArray_DATA(samples)
+            point.n_index = samples.size
+        self.evaluate(want, &point)
+        return point.f, g
+
     cdef int evaluate(self, int want, optlab_point* point) except -1:
         cdef int64_t count = self.c.n_samples
         cdef cnp.ndarray w = np.empty(self.c.n, self.dtype)
@@ -169,7 +195,7 @@ cdef class PythonSum:
             memcpy(cnp.PyArray_DATA(indices), point.index, count * sizeof(int64_t))
         else:
             indices = np.arange(count)
-        answer = self.fun(w, indices)
+        answer = self.function(w, indices)
         if not isinstance(answer, (tuple, list)) or len(answer) != 2:
             raise TypeError(
                 "fun must return the pair (mean loss, gradient), got "
@@ -289,6 +315,7 @@ cdef class Machine:
         self.memory = memory_take(self.bytes)
         if self.memory == NULL:
             raise MemoryError(f"{self.bytes / 1e9:.3g} GB are needed")
+        memset(self.memory, 0, self.bytes)  # what is saved is never what lay there
         stochastic_bind(&self.m, self.memory)
         self.loop.machine = &self.m
         return 0
@@ -296,7 +323,7 @@ cdef class Machine:
     def run(self, objective):
         """Run to the end of the epoch; returns EPOCH, or DONE where the run diverged.
 
-        `objective` is a PythonSum or a capsule of a finite sum.
+        `objective` is a PythonSum, or a compiled finite sum or its capsule.
         """
         cdef int event
         cdef PythonSum python = None
@@ -306,7 +333,8 @@ cdef class Machine:
             python = objective
             self.loop.objective = &python.c
         else:
-            self.loop.objective = finite_sum(objective)
+            capsule = getattr(objective, "__optlab_objective__", objective)
+            self.loop.objective = finite_sum(capsule)
         if (
             self.loop.objective.n != self.m.st.opt.n
             or self.loop.objective.dtype != self.m.st.opt.dtype
@@ -437,51 +465,34 @@ cdef class Machine:
 
     def save(self):
         """The whole state as bytes: `load` continues from it bit for bit."""
-        head = np.array(
-            [
+        return seal(
+            MAGIC,
+            (
                 sizeof(stochastic_state),
                 self.bytes,
                 self.wanted,
                 self.loop.nfev,
                 self.loop.njev,
-            ],
-            np.int64,
+            ),
+            (<char*>&self.m.st)[: sizeof(stochastic_state)],
+            (<char*>self.memory)[: self.bytes],
         )
-        state = b"".join(
-            (
-                MAGIC,
-                head.tobytes(),
-                (<char*>&self.m.st)[: sizeof(stochastic_state)],
-                (<char*>self.memory)[: self.bytes],
-            )
-        )
-        return state + crc32(state).to_bytes(4, "little")
 
     @staticmethod
     def load(bytes saved not None):
         """A machine that goes on where another one was saved."""
         cdef Machine self = Machine.__new__(Machine)
-        cdef const char* data = saved
-        cdef int64_t head[5]
-        cdef Py_ssize_t start = len(MAGIC), end = len(saved) - 4
-        if not saved.startswith(MAGIC):
-            raise ValueError("saved: not a saved machine of this version")
-        if end < start + <Py_ssize_t>sizeof(head) or (
-            crc32(saved[:end]).to_bytes(4, "little") != saved[end:]
-        ):
-            raise ValueError("saved: damaged")
-        memcpy(head, data + start, sizeof(head))
-        start += sizeof(head)
-        if head[0] != sizeof(stochastic_state) or end != start + head[0] + head[1]:
+        cdef int64_t state, bytes_
+        head, body = unseal(MAGIC, 5, saved)
+        state, bytes_, self.wanted, self.loop.nfev, self.loop.njev = head
+        if state != sizeof(stochastic_state) or len(body) != state + bytes_:
             raise ValueError("saved: made by another build")
-        memcpy(&self.m.st, data + start, head[0])
-        if stochastic_size(&self.m.st.opt) != <size_t>head[1]:
+        cdef const char* data = body
+        memcpy(&self.m.st, data, state)
+        if stochastic_size(&self.m.st.opt) != <size_t>bytes_:
             raise ValueError("saved: made by another build")
         self.take_memory()
-        memcpy(self.memory, data + start + head[0], self.bytes)
-        self.wanted = head[2]
-        self.loop.nfev = head[3]
-        self.loop.njev = head[4]
+        memcpy(self.memory, data + state, self.bytes)
         return self
 
     def __reduce__(self):
@@ -490,16 +501,9 @@ cdef class Machine:
 
 cdef const optlab_objective* finite_sum(capsule) except NULL:
     """The finite sum in a capsule."""
-    if not PyCapsule_IsValid(capsule, OPTLAB_OBJECTIVE_CAPSULE):
-        raise TypeError("fun.__optlab_objective__ must be a PyCapsule of that name")
-    cdef const optlab_objective* objective
-    objective = <const optlab_objective*>PyCapsule_GetPointer(
-        capsule, OPTLAB_OBJECTIVE_CAPSULE
-    )
-    if objective.version != OPTLAB_ABI_VERSION or not (
-        objective.provides & OPTLAB_BATCH and objective.n_samples > 0
-    ):
-        raise TypeError("fun is no finite sum of this version of the interface")
+    cdef const optlab_objective* objective = in_capsule(capsule)
+    if not objective.provides & OPTLAB_BATCH or objective.n_samples < 1:
+        raise TypeError("fun is no finite sum")
     return objective
 
 

@@ -2,6 +2,7 @@
 
 import copy
 import signal
+from fractions import Fraction
 
 import numpy as np
 import pytest
@@ -302,6 +303,8 @@ class TestWhatTheFunctionSees:
             lambda f, g: (np.array([f]), g),
             lambda f, g: (f, list(g)),
             lambda f, g: (f, g.astype(np.longdouble)),
+            lambda f, g: (f, g.astype(object)),  # as all other methods do
+            lambda f, g: (Fraction(f), g),
         ],
     )
     def test_answers_of_other_kinds_are_taken(self, answer):
@@ -336,6 +339,8 @@ class TestWhatTheFunctionSees:
             ((1.0, ["a"] * 4), (TypeError, ValueError), "gradient"),
             ((1.0, ["1"] * 4), (TypeError, ValueError), "gradient"),
             ((1.0, np.ones(4) * 1j), TypeError, "gradient"),
+            ((1.0, [[1.0], [1.0, 2.0]]), (TypeError, ValueError), "gradient"),
+            ((1.0, {1, 2, 3, 4}), TypeError, "gradient"),
         ],
         ids=str,
     )

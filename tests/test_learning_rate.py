@@ -361,6 +361,34 @@ class TestOptions:
             find_learning_rate(FiniteSum(fun, 50), **given)
         assert not calls
 
+    @pytest.mark.parametrize("batch", [False, True])
+    @pytest.mark.parametrize(
+        ("answer", "words"),
+        [
+            (None, "fun must return the pair"),
+            (1.0, "fun must return the pair"),
+            ((1.0,), "fun must return the pair"),
+            ((None, np.zeros(3)), "fun must return"),
+            (("1", np.zeros(3)), "fun must return"),
+            ((1j, np.zeros(3)), "fun must return"),
+            ((np.ones(2), np.zeros(3)), "fun must return"),
+            ((1.0, np.zeros(2)), "gradient must have shape"),
+            ((1.0, None), "gradient must"),
+            ((1.0, ["1"] * 3), "gradient must"),
+            ((1.0, np.ones(3) * 1j), "gradient must"),
+        ],
+        ids=str,
+    )
+    def test_wrong_answers_are_named(self, answer, words, batch):
+        """Of the samples that are looked at, and of those of a batch."""
+
+        def fun(w, indices):
+            wrong = len(indices) < 50 or not batch
+            return answer if wrong else squares(w, indices)
+
+        with pytest.raises((TypeError, ValueError), match=words):
+            find_learning_rate(FiniteSum(fun, 50), START, rng=0)
+
     def test_what_is_no_sum_is_told_how_to_be_one(self):
         for fun in (squares, problems.get("rosenbrock")):
             with pytest.raises(TypeError, match=r"optlab\.FiniteSum\(fun, n_samples\)"):

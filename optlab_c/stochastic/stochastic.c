@@ -2,9 +2,9 @@
 
 #include <math.h>
 #include <string.h>
-#include <time.h>
 
 #include "../multiversion.h"
+#include "../poll.h"
 #include "../real.h"
 #include "../vec.h"
 #include "random.h"
@@ -305,25 +305,6 @@ void stochastic_tell(stochastic *m, int told, const optlab_point *point)
 
 /* ---- the loop ------------------------------------------------------------------------- */
 
-static const double POLL_SECONDS = 0.05;
-enum { POLL_STEPS = 64 }; /* between two looks at the clock */
-
-static double seconds(void)
-{
-    struct timespec now;
-    timespec_get(&now, TIME_UTC);
-    return (double)now.tv_sec + 1e-9 * (double)now.tv_nsec;
-}
-
-static int interrupted(stochastic_loop *loop)
-{
-    double now = seconds();
-    if (loop->poll == NULL || now - loop->last_poll < POLL_SECONDS)
-        return 0;
-    loop->last_poll = now;
-    return loop->poll(loop->poll_ctx);
-}
-
 int stochastic_run(stochastic_loop *loop)
 {
     stochastic *m = loop->machine;
@@ -332,7 +313,7 @@ int stochastic_run(stochastic_loop *loop)
         if (want < 0)
             return want;
         optlab_point point = stochastic_question(m);
-        if (interrupted(loop) ||
+        if (poll_interrupted(loop->poll, loop->poll_ctx, &loop->last_poll) ||
             loop->objective->eval(loop->objective->ctx, want, &point) != 0)
             return OPTLAB_ABORTED;
         loop->nfev += (want & OPTLAB_F) != 0;

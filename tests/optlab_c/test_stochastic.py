@@ -188,6 +188,22 @@ class TestRandomNumbers:
                 m.tell(0.0, np.zeros(5))
             assert m.ask()[0] == EPOCH
 
+    @pytest.mark.parametrize("samples", [3 * 2**30 + 1, 2**32 - 1, 2**32, 2**40 + 5])
+    def test_numbers_below_large_bounds_are_without_bias(self, samples):
+        # Where draws are rejected, which below small bounds happens once in 2^32 / n.
+        random = textbook.Xoshiro(3)
+        mask = 2 ** (samples - 1).bit_length() - 1
+
+        def below():
+            if samples < 2**32:
+                return random.below(samples)
+            while (drawn := random.next() & mask) >= samples:
+                pass
+            return drawn
+
+        m = machine(sampler="drawn", samples=samples, batch=500, seed=3)
+        np.testing.assert_array_equal(m.ask()[2], [below() for _ in range(500)])
+
     @pytest.mark.parametrize("sampler", ["shuffled", "drawn"])
     def test_numbers_are_uniform(self, sampler):
         # Which sample comes first, of 12: 11 degrees of freedom.
