@@ -114,6 +114,23 @@ def test_every_schedule_is_its_textbook_twin_bit_for_bit(options, same):
     assert same_bits(result.x, seen[-1])
 
 
+@pytest.mark.parametrize("method", ["sgd", "svrg"])
+def test_a_clipped_step_is_no_longer_than_it_may_be(method):
+    def far(w, indices):
+        f, g = squares(w, indices)
+        return f, g + 100.0 * (indices.mean() - 18)  # batches that disagree
+
+    options = {"clip_norm": 0.5, "learning_rate": 0.1, "epochs": 1, "rng": 0}
+    total, w0 = FiniteSum(far, 37), np.zeros(5)
+    result = minimize(total, w0, method=method, options=options | {"batch_size": 37})
+    assert np.linalg.norm(result.x) <= 0.05 * (1 + 1e-12)
+    seen = []
+    watched = FiniteSum(lambda w, i: seen.append(w) or far(w, i), 37)
+    minimize(watched, w0, method=method, options=options | {"batch_size": 10})
+    steps = np.diff([w for w in seen if w.any()], axis=0)
+    assert np.linalg.norm(steps, axis=1).max() <= 0.05 * (1 + 1e-12)
+
+
 @pytest.mark.parametrize("first", [0, 2])
 def test_the_average_is_the_textbooks(first):
     result = run_of("sgd", averaging=first)

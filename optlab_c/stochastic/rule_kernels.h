@@ -97,16 +97,15 @@ static void NAMED(adam)(const stochastic *m, REAL factor, REAL rate, REAL decay,
     }
 }
 
-/* Johnson & Zhang 2013: w -= rate (g - g at the anchor + all samples' g there). */
+/* Johnson & Zhang 2013: g becomes g - g at the anchor + all samples' g there. */
 OPTLAB_CLONES
-static void NAMED(svrg)(const stochastic *m, REAL factor, REAL rate)
+static void NAMED(reduce_variance)(const stochastic *m)
 {
-    REAL *w = m->mem.w;
-    const REAL *g = m->mem.g, *old = m->mem.old, *full = m->mem.full;
-    const REAL decay = (REAL)m->st.opt.weight_decay;
+    REAL *g = m->mem.g;
+    const REAL *old = m->mem.old, *full = m->mem.full;
 #pragma omp simd
     for (int64_t i = 0; i < m->st.opt.n; i++)
-        w[i] -= rate * (factor * ((g[i] - old[i]) + full[i]) + decay * w[i]);
+        g[i] = (g[i] - old[i]) + full[i];
 }
 
 /* Polyak & Juditsky 1992: the mean of `count` steps. */
@@ -139,8 +138,7 @@ static void NAMED(step)(stochastic *m, double factor)
                     (REAL)(1 / sqrt(1 - pow(opt->beta2, t))));
         break;
     }
-    case RULE_SVRG: NAMED(svrg)(m, f, r); break;
-    default: NAMED(sgd)(m, f, r);
+    default: NAMED(sgd)(m, f, r); /* and SVRG, with another g */
     }
     if (opt->average_from >= 0 && m->st.epoch >= opt->average_from)
         NAMED(average)(m, (REAL)++m->st.averaged);

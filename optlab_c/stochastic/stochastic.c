@@ -271,6 +271,9 @@ int stochastic_advance(stochastic *m)
             st->phase = UPDATE;
             break;
         case AT_ANCHOR:
+            DISPATCH(st->opt.dtype, reduce_variance, m);
+            st->phase = UPDATE;
+            break;
         case UPDATE:
             update(m);
             if (st->position >= st->opt.samples)

@@ -127,10 +127,10 @@ def twin(w, count, fun=squares, **options):
             if opt["warmup"]:
                 rate *= min(1.0, (t + batch / samples) / opt["warmup"])
             g = fun(w, part)[1]
-            norm = math.sqrt(sum(float(x) ** 2 for x in g))
-            factor = opt["clip_norm"] / norm if norm > opt["clip_norm"] else 1.0
             if opt["rule"] == "svrg":
                 g = (g - fun(anchor, part)[1]) + full
+            norm = math.sqrt(sum(float(x) ** 2 for x in g))
+            factor = opt["clip_norm"] / norm if norm > opt["clip_norm"] else 1.0
             w = rule.step(w, factor * g, rate)
             assert w.dtype == g.dtype
             position += len(part)

@@ -144,10 +144,10 @@ def run(
             if warmup:
                 length *= min(1, (t + batch / samples) / warmup)
             g = fun(w, part)[1]
-            norm = math.sqrt(g @ g)
-            factor = clip / norm if norm > clip else 1.0
             if rule == "svrg":
                 g = (g - fun(anchor, part)[1]) + full
+            norm = math.sqrt(g @ g)
+            factor = clip / norm if norm > clip else 1.0
             w = state.step(w, factor * g, length)
             position += len(part)
             seen.append(w)
