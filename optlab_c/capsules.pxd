@@ -1,5 +1,6 @@
 """Objectives that come in capsules from elsewhere, checked."""
 
+from cpython.exc cimport PyErr_Occurred
 from cpython.pycapsule cimport PyCapsule_GetPointer, PyCapsule_IsValid
 
 from optlab_c.abi cimport (
@@ -31,3 +32,10 @@ cdef inline const optlab_objective* in_capsule(capsule) except NULL:
     if objective.eval == NULL or ~objective.provides & (OPTLAB_F | OPTLAB_G):
         raise ValueError("fun must provide its value and its gradient")
     return objective
+
+
+cdef inline int aborted() except -1:
+    """What a compiled objective that failed has raised, or that it failed."""
+    if PyErr_Occurred() == NULL:
+        raise RuntimeError("fun: the compiled objective reported a failure")
+    return -1

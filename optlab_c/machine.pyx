@@ -25,7 +25,7 @@ from optlab_c.abi cimport (
     optlab_point,
 )
 from optlab_c.callables cimport PythonObjective
-from optlab_c.capsules cimport in_capsule
+from optlab_c.capsules cimport aborted, in_capsule
 from optlab_c.core cimport (
     DESCENT_CURVATURE,
     DESCENT_DONE,
@@ -306,7 +306,7 @@ cdef class Machine:
         if error is not None:
             raise error
         if status == OPTLAB_ABORTED:
-            raise RuntimeError("fun: the compiled objective reported a failure")
+            aborted()
         return status
 
     def ask(self):

@@ -7,6 +7,7 @@ checked in `optlab.nn`.
 """
 
 cimport numpy as cnp
+from cpython.exc cimport PyErr_Occurred
 from libc.stdint cimport int64_t
 from libc.stdlib cimport calloc, free, realloc
 from libc.string cimport memset
@@ -104,6 +105,7 @@ cdef extern from "nn/net.h" nogil:
         const void* mean
         int threads
         int width
+        int (*poll)(void*) noexcept nogil
     ctypedef struct net_question:
         const net* net
         int64_t rows
@@ -117,6 +119,7 @@ cdef extern from "nn/net.h" nogil:
         const void* derivative
         void** values
         void** derivatives
+        int (*poll)(void*) noexcept nogil
     ctypedef struct net_curve:
         const net_op* op
         int dtype
@@ -171,6 +174,16 @@ cdef int need_blas() except -1:
     blas.dgemm = routine(cython_blas, "dgemm", 13)
     blas.sgemm = routine(cython_blas, "sgemm", 13)
     return 0
+
+
+cdef extern from "Python.h":
+    # Without Cython's notice, so that the exception stays for whoever called.
+    int check_signals "PyErr_CheckSignals"()
+
+
+cdef int poll_signals(void* unused) noexcept with gil:
+    """Let signal handlers run; what they raise ends the evaluation, and is set then."""
+    return check_signals()
 
 
 cdef void discard(void* ctx) noexcept nogil:
@@ -378,10 +391,13 @@ cdef class Net:
         question.w = cnp.PyArray_DATA(parameters)
         question.threads = threads
         question.width = self.width
+        question.poll = poll_signals
         with nogil:
             failed = net_answer(question)
         if failed:
-            raise MemoryError
+            if PyErr_Occurred() == NULL:
+                raise MemoryError
+            return -1
         return 0
 
     def forward(self, w, X, statistics=None, int threads=1):
@@ -547,6 +563,7 @@ def objective(
     model.penalty = penalty
     model.threads = threads
     model.width = net_.width
+    model.poll = poll_signals
     cdef optlab_objective made
     net_init(&made, model)
     return capsule_of(made, discard, (net_, X, targets, weights, mean))

@@ -22,7 +22,7 @@ from optlab_c.abi cimport (
     optlab_point,
 )
 from optlab_c.callables cimport as_value, as_vector
-from optlab_c.capsules cimport in_capsule
+from optlab_c.capsules cimport aborted, in_capsule
 
 import numpy as np
 
@@ -351,7 +351,7 @@ cdef class Machine:
         if error is not None:
             raise error
         if event not in (STOCHASTIC_EPOCH, STOCHASTIC_DONE):
-            raise RuntimeError("fun: the compiled objective reported a failure")
+            aborted()
         return event
 
     def ask(self):

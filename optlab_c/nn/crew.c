@@ -150,7 +150,6 @@ static size_t bind(const net *n, const crew_needs *needs, crew *c)
     if (c) {
         c->threads = needs->threads;
         c->tangents = needs->tangents;
-        c->slopes = needs->slopes;
         c->gathers = needs->gathers;
         c->chunk = needs->chunk;
         c->net = n;
@@ -177,7 +176,6 @@ crew *crew_new(const net *n, const crew_needs *needs)
         return NULL;
     memset(c, 0, bytes); /* padding is computed with, and must hold numbers */
     bind(n, needs, c);
-    c->bytes = bytes;
     return c;
 }
 

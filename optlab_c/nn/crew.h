@@ -6,8 +6,10 @@
 #ifndef OPTLAB_NN_CREW_H
 #define OPTLAB_NN_CREW_H
 
+#include <stdatomic.h>
 #include <stddef.h>
 
+#include "../poll.h"
 #include "net.h"
 
 /* Parameters, or their tangents, as the kernels read them: rows by unit are padded. */
@@ -46,9 +48,8 @@ typedef struct worker {
 
 typedef struct crew {
     /* what there is room for */
-    int threads, tangents, slopes, gathers;
+    int threads, tangents, gathers;
     int64_t chunk;
-    size_t bytes;
     /* the question */
     const net *net;
     const net_sum *sum;           /* NULL: no loss but a question */
@@ -64,6 +65,10 @@ typedef struct crew {
     double *meeting; /* 2 turns of 4 rows a thread */
     int64_t widest;
     void (*work)(struct crew *crew, int id);
+    /* Called now and then by thread 0, if given; non-zero ends the evaluation. */
+    int (*poll)(void *unused);
+    double last_poll;
+    atomic_int stopped;
     struct barrier *barrier;
 } crew;
 
@@ -81,6 +86,28 @@ void crew_run(crew *crew);
 
 /* Adds up `count` numbers over all threads, in the order of the threads. */
 void crew_sum(worker *worker, double *sums, int64_t count);
+
+/* Makes an evaluation that takes long one that can be stopped. */
+static inline void crew_watch(crew *c, int (*poll)(void *unused))
+{
+    const double long_enough = 1e8; /* samples times parameters: some milliseconds */
+    c->stopped = 0;
+    c->poll = (double)c->samples * (double)c->net->n > long_enough ? poll : NULL;
+    if (c->poll)
+        c->last_poll = poll_clock();
+}
+
+/* Whether a worker may leave, since the answer is not wanted any more. Nobody leaves
+ * whom another one waits for at a norm. */
+static inline int crew_stops(const worker *w)
+{
+    crew *c = w->crew;
+    if (!c->poll || (c->threads > 1 && c->net->norms > 0 && !c->statistics))
+        return 0;
+    if (w->id == 0 && poll_interrupted(c->poll, NULL, &c->last_poll))
+        c->stopped = 1;
+    return c->stopped;
+}
 
 static inline int64_t net_padded(int dtype, int64_t columns)
 {

@@ -172,13 +172,14 @@ int net_answer(const net_question *q)
     c->x = q->x;
     c->worker[0].g = g;
     TARGET_OF(answer, n->dtype, q->width)(c);
-    if (back) {
+    if (back && !c->stopped) {
         c->differentiate = c->back = 1;
         TARGET_OF(answer, n->dtype, q->width)(c);
-        memory_give_back(g);
     }
+    int stopped = c->stopped;
+    memory_give_back(g);
     crew_free(c);
-    return 0;
+    return stopped;
 }
 
 void net_draw(const net_curve *curve)

@@ -141,6 +141,7 @@ typedef struct net_sum {
     const net_penalty *penalty;
     const void *mean; /* n numbers, or NULL */
     int threads, width;
+    int (*poll)(void *unused); /* now and then in a long evaluation; non-zero ends it */
     _Atomic(void *) spare[NET_SPARE];
 } net_sum;
 
@@ -149,7 +150,7 @@ typedef struct net_sum {
 void net_init(optlab_objective *objective, net_sum *sum);
 void net_discard(net_sum *sum);
 
-/* What else a net can be asked, without a loss. Non-zero: no memory. */
+/* What else a net can be asked, without a loss. Non-zero: no memory, or stopped. */
 typedef struct net_question {
     const net *net;
     int64_t rows;
@@ -161,6 +162,7 @@ typedef struct net_question {
     const void *derivative;        /* of some function by the outputs; NULL: not asked */
     void *const *values;           /* of all buffers but the first, if asked */
     void *const *derivatives;
+    int (*poll)(void *unused);
 } net_question;
 
 int net_answer(const net_question *question);

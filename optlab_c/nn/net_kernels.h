@@ -308,18 +308,15 @@ INLINE void NAMED(norm_forward)(worker *k, const net_op *op, const staged *s,
         mean[j] = (REAL)of->mean[j];
         inverse[j] = (REAL)(1 / sqrt(of->variance[j] + op->eps));
     }
+    const int kept = k->crew->differentiate != 0;
     for (int64_t r = 0; r < rows; r++)
 #pragma omp simd
         for (int64_t j = 0; j < columns; j++) {
             REAL normal = (z[r * ld + j] - mean[j]) * inverse[j];
             out[r * ld + j] = normal * scale[j] + shift[j];
+            if (kept)
+                z[r * ld + j] = normal;
         }
-    if (!k->crew->differentiate)
-        return;
-    for (int64_t r = 0; r < rows; r++)
-#pragma omp simd
-        for (int64_t j = 0; j < columns; j++)
-            z[r * ld + j] = (z[r * ld + j] - mean[j]) * inverse[j];
     if (!v)
         return;
     /* z_hat' = (z' - mean(z') - z_hat mean(z_hat z')) / sqrt(variance + eps) */
@@ -639,7 +636,7 @@ INLINE void NAMED(forward)(worker *k)
 {
     const crew *c = k->crew;
     const net *n = c->net;
-    for (int i = 0, norm = 0; i < n->ops; i++) {
+    for (int i = 0, norm = 0; i < n->ops && !crew_stops(k); i++) {
         const net_op *op = &n->op[i];
         const staged *s = &c->at[i], *v = c->differentiate == 2 ? &c->along[i] : NULL;
         switch (op->kind) {
@@ -654,7 +651,7 @@ INLINE void NAMED(backward)(worker *k)
 {
     const crew *c = k->crew;
     const net *n = c->net;
-    for (int i = n->ops - 1; i >= 0; i--) {
+    for (int i = n->ops - 1; i >= 0 && !crew_stops(k); i--) {
         const net_op *op = &n->op[i];
         const staged *s = &c->at[i], *v = c->differentiate == 2 ? &c->along[i] : NULL;
         switch (op->kind) {
@@ -751,7 +748,7 @@ TARGET static void NAMED(work)(crew *c, int id)
                 NAMED(unpad)(k, b, k->slope[b], c->question->derivatives[b]);
         k->first = 0;
         k->at += k->rows;
-    } while (k->at < to);
+    } while (k->at < to && !crew_stops(k));
 }
 
 /* ---- evaluation ---------------------------------------------------------------------- */
@@ -800,7 +797,12 @@ static int NAMED(evaluate)(net_sum *sum, int want, optlab_point *point)
     NAMED(stage)(n, c->at, point->x, 0, back);
     if (differentiate == 2)
         NAMED(stage)(n, c->along, point->v, 1, 1);
+    crew_watch(c, sum->poll);
     crew_run(c);
+    if (c->stopped) {
+        net_give_back(sum, c);
+        return -1;
+    }
     double f = c->worker[0].f;
     for (int t = 1; t < c->threads; t++) {
         const REAL *more = c->worker[t].g;
@@ -836,6 +838,7 @@ static void NAMED(answer)(crew *c)
 {
     c->work = NAMED(work);
     NAMED(stage)(c->net, c->at, c->question->w, 0, c->back);
+    crew_watch(c, c->question->poll);
     crew_run(c);
 }
 

@@ -4,6 +4,8 @@ import itertools
 import os
 import pickle
 import resource
+import signal
+from time import perf_counter
 
 import numpy as np
 import pytest
@@ -289,4 +291,41 @@ def test_the_data_are_the_objectives_own():
     f = objective.fun(w)
     X[:] = np.nan
     y[:] = 0
+    assert objective.fun(w) == f
+
+
+@pytest.mark.parametrize("threads", [1, 2])
+def test_a_signal_ends_an_evaluation_that_takes_long(threads):
+    class Alarm(Exception):
+        pass
+
+    def ring(*_):
+        raise Alarm
+
+    X, y = data(30_000, 400, 10)
+    model = nn.MLP([400, 512, 512, 10], "tanh")
+    objective = model.objective(X, y, threads=threads)
+    w = model.init(rng=0)
+    calls = (
+        lambda: objective.fun_and_grad(w),
+        lambda: objective.hessp(w, w),
+        lambda: model.predict(w, X),
+        lambda: optlab.minimize(objective, w, method="l-bfgs"),
+        lambda: optlab.minimize(objective, w, method="sgd"),
+    )
+    start = perf_counter()
+    f = objective.fun(w)
+    whole = perf_counter() - start
+    before = signal.signal(signal.SIGALRM, ring)
+    try:
+        for call in calls:
+            signal.setitimer(signal.ITIMER_REAL, whole / 8)
+            start = perf_counter()
+            with pytest.raises(Alarm):
+                call()
+            # Else it had waited for the end of the evaluation.
+            assert perf_counter() - start < max(0.5, whole / 2)
+    finally:
+        signal.setitimer(signal.ITIMER_REAL, 0)
+        signal.signal(signal.SIGALRM, before)
     assert objective.fun(w) == f
