@@ -190,10 +190,11 @@ _DECAY = {"step": 0.1, "inverse": 1.0, "exponential": 0.95}
 
 def machine_for(rule: Rule, opt: Stochastic, w: np.ndarray, total: Sum) -> Machine:
     """The compiled machine for these options and a sum, at w."""
-    least = getattr(total, "least_batch", 1)
     batch = min(opt.batch_size, total.n_samples)
-    if batch < least:
-        raise ValueError(f"batch_size must be at least {least} with batch norm")
+    if batch < total.least_batch:
+        raise ValueError(
+            f"batch_size must be at least {total.least_batch} with batch norm"
+        )
     searched = opt.line_search is not None and "line_search" in rule.uses
     rate = opt.learning_rate
     if rate is None:  # with Armijo's search, of the longest step
@@ -206,7 +207,7 @@ def machine_for(rule: Rule, opt: Stochastic, w: np.ndarray, total: Sum) -> Machi
         w,
         samples=total.n_samples,
         batch=batch,
-        least=least,
+        least=total.least_batch,
         rule=rule.name,
         sampler=opt.shuffle,
         schedule=named,

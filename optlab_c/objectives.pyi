@@ -39,6 +39,7 @@ def linear(
 class Objective:
     __optlab_objective__: object
     dtype: np.dtype[Any]
+    least_batch: int
     def __new__(cls, capsule: object, *args: Any, **kwargs: Any) -> Self: ...
     def __reduce__(self) -> tuple[Any, ...]: ...
     @property

@@ -244,14 +244,18 @@ cdef class Objective:
         Precision of x and of the derivatives; f is always a double.
     n_samples : int
         Number of terms of a finite sum, else 0.
+    least_batch : int
+        The least number of samples that it can be asked for: 1, or 2 with batch norm.
     """
 
     cdef readonly object __optlab_objective__
     cdef readonly object dtype
+    cdef public int64_t least_batch
     cdef const optlab_objective* c
     cdef int typenum
 
     def __cinit__(self, capsule, *args, **kwargs):
+        self.least_batch = getattr(capsule, "least_batch", 1)
         capsule = getattr(capsule, "__optlab_objective__", capsule)
         if not PyCapsule_IsValid(capsule, OPTLAB_OBJECTIVE_CAPSULE):
             raise TypeError(
@@ -339,6 +343,10 @@ cdef class Objective:
             )
         if array.dtype.kind not in "iu":
             raise TypeError(f"indices must be whole numbers, not {array.dtype}")
+        if array.size < self.least_batch:
+            raise ValueError(
+                f"indices must hold at least {self.least_batch} samples with batch norm"
+            )
         if array.min() < 0 or array.max() >= self.c.n_samples:
             raise ValueError(f"indices must be from 0 to {self.c.n_samples - 1}")
         return np.ascontiguousarray(array, np.int64)

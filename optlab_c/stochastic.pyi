@@ -16,6 +16,7 @@ MAGIC: bytes
 @final
 class PythonSum:
     function: Callable[..., Any]
+    least_batch: int
     def __init__(
         self, fun: Callable[..., Any], n: int, samples: int, single: bool
     ) -> None: ...

@@ -138,10 +138,12 @@ cdef class PythonSum:
 
     cdef optlab_objective c
     cdef readonly object function, dtype
+    cdef readonly int64_t least_batch
     cdef BaseException error
 
     def __init__(self, fun, int64_t n, int64_t samples, bint single):
         self.function = fun
+        self.least_batch = 1
         self.dtype = np.dtype(np.float32 if single else np.float64)
         self.c.version = OPTLAB_ABI_VERSION
         self.c.dtype = OPTLAB_FLOAT32 if single else OPTLAB_FLOAT64

@@ -10,6 +10,7 @@ from scipy.optimize import minimize as scipy_minimize
 
 import optlab
 from optlab import FiniteSum, Status, minimize, nn
+from optlab.finite_sum import as_sum
 from optlab.methods import METHODS
 from optlab.stochastic import RULES
 from optlab_c.stochastic import DONE, EPOCH, Machine
@@ -277,7 +278,7 @@ class TestMachine:
 
         given = {"batch_size": 8, "epochs": 4, "learning_rate": 0.05, "rng": 7}
         opt = Stochastic(**given | options)
-        return machine_for(RULES[method], opt, np.zeros(5), LEAST_SQUARES)
+        return machine_for(RULES[method], opt, np.zeros(5), as_sum(LEAST_SQUARES, 5, None))
 
     def drive(self, machine, epochs, at=None):
         done, count = 0, 0

@@ -111,8 +111,8 @@ class NetObjective(Objective):
             mean,
             threads,
         )
-        kind = NormedObjective if net.norms else NetObjective
-        made = kind(capsule)
+        made = NetObjective(capsule)
+        made.least_batch = 2 if net.norms else 1
         made.model = model
         made.total_weight = total
         made.data = data, targets, weights, threads
@@ -243,34 +243,6 @@ class NetObjective(Objective):
     def __reduce__(self) -> tuple[Any, ...]:
         """Pickle by the model and the data; compiled memory does not travel."""
         return _remake, (self.model, *self.data)
-
-
-class NormedObjective(NetObjective):
-    """The objective of a net with batch norm, where one sample is no batch."""
-
-    least_batch = 2
-
-    def fun(self, x: npt.ArrayLike, indices: npt.ArrayLike | None = None) -> float:
-        """Value at x."""
-        return super().fun(x, _batch(indices))
-
-    def fun_and_grad(
-        self, x: npt.ArrayLike, indices: npt.ArrayLike | None = None
-    ) -> tuple[float, Array]:
-        """Value and gradient at x; the gradient is a new array."""
-        return super().fun_and_grad(x, _batch(indices))
-
-    def hessp(
-        self, x: npt.ArrayLike, v: npt.ArrayLike, indices: npt.ArrayLike | None = None
-    ) -> Array:
-        """Hessian at x times v, a new array."""
-        return super().hessp(x, v, _batch(indices))
-
-
-def _batch(indices: npt.ArrayLike | None) -> npt.ArrayLike | None:
-    if indices is not None and np.size(indices) == 1:
-        raise ValueError("indices must hold at least two samples with batch norm")
-    return indices
 
 
 def _remake(model: MLP, *data: Any) -> NetObjective:

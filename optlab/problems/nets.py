@@ -110,22 +110,6 @@ class NetProblem(Problem):
         """The net."""
         return self.objective.model
 
-    def fun(self, x: npt.ArrayLike, indices: npt.ArrayLike | None = None) -> float:
-        """Value at x, also on some samples only."""
-        return self.objective.fun(x, indices)
-
-    def fun_and_grad(
-        self, x: npt.ArrayLike, indices: npt.ArrayLike | None = None
-    ) -> tuple[float, Array]:
-        """Value and gradient at x; the gradient is a new array."""
-        return self.objective.fun_and_grad(x, indices)
-
-    def hessp(
-        self, x: npt.ArrayLike, v: npt.ArrayLike, indices: npt.ArrayLike | None = None
-    ) -> Array:
-        """Hessian at x times v, a new array."""
-        return self.objective.hessp(x, v, indices)
-
     # What stochastic methods ask for
 
     def split(

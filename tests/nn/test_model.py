@@ -346,7 +346,7 @@ def test_batch_norm_refuses_one_sample():
     model = nn.MLP([5, 4, 3], batch_norm=True)
     with pytest.raises(ValueError, match="X must have at least two samples"):
         model.objective(X[:1], y[:1])
-    with pytest.raises(ValueError, match="indices must hold at least two samples"):
+    with pytest.raises(ValueError, match="indices must hold at least 2 samples"):
         model.objective(X, y).fun(model.init(rng=0), [3])
 
 
