@@ -289,9 +289,9 @@ class TestNetProblem:
             problem.hessp(x, v, indices), problem.objective.hessp(x, v, indices)
         )
         for ask in (problem.fun, problem.grad, problem.fun_and_grad):
-            with pytest.raises(ValueError, match="indices must hold at least two"):
+            with pytest.raises(ValueError, match="indices must hold at least 2"):
                 ask(x, [3])
-        with pytest.raises(ValueError, match="indices must hold at least two"):
+        with pytest.raises(ValueError, match="indices must hold at least 2"):
             problem.hessp(x, v, [3])
 
     def test_one_of_ones_own_is_pickled_by_its_data(self):
