@@ -34,6 +34,7 @@ typedef enum {
     OPTLAB_DIVERGED = 12, /* the loss of a batch is not finite any more */
     OPTLAB_PATIENCE = 13, /* the validation loss has not fallen for some epochs */
     OPTLAB_EPOCHS = 14, /* all epochs were run */
+    OPTLAB_PAUSED = 98,   /* the observer asked to go on later */
     OPTLAB_CALLBACK = 99, /* the observer asked to stop */
     OPTLAB_ABORTED = 100  /* the objective or the observer failed */
 } optlab_status;

@@ -11,6 +11,8 @@ cdef extern from "abi.h" nogil:
         OPTLAB_FLOAT32
 
     ctypedef enum optlab_status:
+        OPTLAB_RUNNING
+        OPTLAB_PAUSED
         OPTLAB_ABORTED
 
     enum:

@@ -168,19 +168,27 @@ cdef extern from "loop.h" nogil:
         int64_t njev
         int64_t nhev
 
-    ctypedef struct loop:
-        descent* machine
-        const optlab_objective* objective
-        int products_only
+    ctypedef struct loop_state:
         stop_tests stop
         loop_counts counts
+        int status
+        int want
+
+    ctypedef struct loop:
+        loop_state st
+        const optlab_objective* objective
+        int products_only
         int (*observe)(void* ctx, const descent* machine) noexcept nogil
         void* observe_ctx
         int (*poll)(void* ctx) noexcept nogil
-        double last_poll
+        int (*keep)(void* ctx) noexcept nogil
 
+    void loop_start(loop* run, descent* machine, const stop_tests* stop)
+    int loop_next(loop* run)
+    optlab_point loop_question(const loop* run)
+    void loop_tell(loop* run, int told, const optlab_point* point)
+    void loop_reopen(loop* run)
     int loop_run(loop* run)
-    int loop_complete_result(loop* run)
 
 cdef extern from "memory.h" nogil:
     void* memory_take(size_t bytes)

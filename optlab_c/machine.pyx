@@ -9,7 +9,7 @@ cimport numpy as cnp
 from cpython.exc cimport PyErr_CheckSignals
 from libc.math cimport INFINITY, isfinite
 from libc.stdint cimport int64_t
-from libc.string cimport memcpy
+from libc.string cimport memcpy, memset
 
 from optlab_c.abi cimport (
     OPTLAB_ABORTED,
@@ -20,6 +20,8 @@ from optlab_c.abi cimport (
     OPTLAB_G,
     OPTLAB_H,
     OPTLAB_HV,
+    OPTLAB_PAUSED,
+    OPTLAB_RUNNING,
     OPTLAB_SOLVE,
     optlab_objective,
     optlab_point,
@@ -52,13 +54,18 @@ from optlab_c.core cimport (
     descent_size,
     descent_start,
     descent_state,
-    descent_tell,
     direction_rows,
     lapack,
     lbfgs_pair,
     loop,
-    loop_complete_result,
+    loop_counts,
+    loop_next,
+    loop_question,
+    loop_reopen,
     loop_run,
+    loop_start,
+    loop_state,
+    loop_tell,
     memory_give_back,
     memory_take,
     SEARCH_ACCEPT,
@@ -85,6 +92,7 @@ cnp.import_array()
 F, G, HV, H, SOLVE = OPTLAB_F, OPTLAB_G, OPTLAB_HV, OPTLAB_H, OPTLAB_SOLVE
 FINE = OPTLAB_FINE
 ITERATE, DONE, CURVATURE = DESCENT_ITERATE, DESCENT_DONE, DESCENT_CURVATURE
+RUNNING, PAUSED = OPTLAB_RUNNING, OPTLAB_PAUSED
 DIRECTIONS = {direction_rows[i].name.decode(): i for i in range(DIRECTION_KINDS)}
 SEARCHES = {search_rows[i].name.decode(): i for i in range(SEARCH_KINDS)}
 STEP_RULES = {"bb1": 0, "bb2": 1, "previous": 2, "unit": 3}
@@ -196,6 +204,17 @@ cdef int poll_signals(void* ctx) noexcept with gil:
     return 0
 
 
+cdef int keep(void* ctx) noexcept with gil:
+    """Let the keeper of a Machine save it."""
+    cdef Machine self = <Machine>ctx
+    try:
+        self.keeper(self)
+    except BaseException as error:
+        self.error = error
+        return -1
+    return 0
+
+
 cdef int observe(void* ctx, const descent* machine) noexcept with gil:
     """Hand an iterate to the observer of a Machine."""
     cdef Machine self = <Machine>ctx
@@ -206,7 +225,7 @@ cdef int observe(void* ctx, const descent* machine) noexcept with gil:
         return OPTLAB_ABORTED
 
 
-MAGIC = b"optlab descent 3"
+MAGIC = b"optlab descent 4"
 
 
 @cython.final
@@ -214,16 +233,18 @@ cdef class Machine:
     """One run of the descent machine from x0 (a float vector of the settings' dtype).
 
     `bounds` is a pair of such vectors, lb <= x0 <= ub, where the settings are bounded.
-    Either `run` it with an objective, or `ask` and `tell`. Asking again gives the same
-    question until it is answered, so that a machine may be saved in between.
+    Either `run` it with an objective, or ask and tell: the questions of the run with its
+    stopping tests come from `question`, those of the machine alone, and its events, from
+    `ask`. Asking again gives the same question until it is answered, so that a machine may
+    be saved in between.
     """
 
     cdef descent m
     cdef loop run_
     cdef void* memory
     cdef size_t bytes
-    cdef int wanted  # by `ask`, not yet told
     cdef object observer
+    cdef object keeper
     cdef BaseException error
 
     def __init__(
@@ -237,8 +258,8 @@ cdef class Machine:
         self.m.st.opt.n = cnp.PyArray_DIM(x0, 0)
         if settings.descent.bounded != (bounds is not None):
             raise ValueError("bounds are needed where the settings are bounded")
-        self.run_.stop = settings.stop
         self.take_memory()
+        loop_start(&self.run_, &self.m, &settings.stop)
         self.put("x0", x0, self.m.mem.x[0])
         if bounds is not None:
             self.put("bounds", bounds[0], self.m.mem.lb)
@@ -259,37 +280,47 @@ cdef class Machine:
                 "cg and gd need the least, and l-bfgs the less the smaller maxcor"
             )
         descent_bind(&self.m, self.memory)
-        self.run_.machine = &self.m
         return 0
 
     # The loop
 
-    def run(self, objective, observer=None):
-        """Run to the end and return the status.
+    cdef void attend(self, observer, keeper):
+        """Have the hooks of the loop call these, if given."""
+        self.observer, self.keeper, self.error = observer, keeper, None
+        self.run_.observe = NULL
+        self.run_.keep = NULL
+        if observer is not None:
+            self.run_.observe = observe
+        if keeper is not None:
+            self.run_.keep = keep
+        self.run_.poll = poll_signals
+        self.run_.observe_ctx = <void*>self
+
+    cdef int leave(self) except -1:
+        """Raise what the hooks or the objective have raised."""
+        self.observer = self.keeper = None
+        error, self.error = self.error, None
+        if error is not None:
+            raise error
+        return 0
+
+    def run(self, objective, observer=None, keeper=None):
+        """Run to the end and return the status; or to a pause: RUNNING.
 
         `objective` is a PythonObjective or a capsule of the C interface;
-        `observer(machine)`, called at every iterate, returns 0 or a status.
+        `observer(machine)`, called at every iterate, returns 0, PAUSED or a status;
+        `keeper(machine)`, called now and then, may save it. After an exception, another
+        call goes on from where it was.
         """
         cdef PythonObjective python
         cdef int status
-        self.run_.observe = NULL
-        if observer is not None:
-            self.run_.observe = observe
-        self.run_.observe_ctx = <void*>self
-        self.run_.poll = poll_signals
-        self.run_.last_poll = 0.0
-        self.observer = observer
-        self.error = None
-        if self.wanted:
-            raise RuntimeError("tell what was asked before you run")
+        self.attend(observer, keeper)
         if isinstance(objective, PythonObjective):
             python = objective
-            python.follow(&self.run_.counts)
+            python.follow(&self.run_.st.counts)
             self.run_.products_only = 0
             self.run_.objective = &python.c
             status = loop_run(&self.run_)
-            if status != OPTLAB_ABORTED and loop_complete_result(&self.run_) != 0:
-                status = OPTLAB_ABORTED
             python.counts = NULL
             if self.error is None:
                 self.error = python.error
@@ -299,34 +330,48 @@ cdef class Machine:
             self.run_.products_only = not self.run_.objective.provides & OPTLAB_H
             with nogil:
                 status = loop_run(&self.run_)
-                if status != OPTLAB_ABORTED and loop_complete_result(&self.run_) != 0:
-                    status = OPTLAB_ABORTED
-        self.observer = None
-        error, self.error = self.error, None
-        if error is not None:
-            raise error
+        self.leave()
         if status == OPTLAB_ABORTED:
             aborted()
         return status
 
-    def ask(self):
-        """What is wanted (a mask of F, G, HV, H, SOLVE, or an event), and the point x.
+    @property
+    def status(self):
+        """How the run has ended, or RUNNING."""
+        return self.run_.st.status
+
+    def reopen(self, Settings settings=None):
+        """Go on after the end of the run, with other stopping tests if they are given."""
+        if settings is not None:
+            self.run_.st.stop = settings.stop
+        loop_reopen(&self.run_)
+
+    def question(self, observer=None):
+        """What is wanted next (a mask of F, G, HV, H, SOLVE), and the point x.
 
         HV wants the Hessian times `v`. SOLVE wants a Newton step. With G may come FINE,
-        where the gradient is made of differences: better ones are wanted from now on.
+        where the gradient is made of differences: better ones are wanted from now on. At
+        the end of the run, and where the observer wants a pause, the mask is 0.
         """
-        cdef int want = self.wanted
+        self.attend(observer, None)
+        cdef int want = loop_next(&self.run_)
+        self.leave()
+        return want, self.copy(loop_question(&self.run_).x) if want else None
+
+    def ask(self):
+        """The next question of the machine alone, or an event, whoever stops it."""
+        cdef int want = self.run_.st.want
         if not want:
             want = descent_advance(&self.m)
         if want <= 0:
             return want, None
-        self.wanted = want
+        self.run_.st.want = want
         return want, self.copy(descent_question(&self.m).x)
 
     @property
     def v(self):
         """A copy of the vector whose product with the Hessian is wanted."""
-        if not self.wanted & OPTLAB_HV:
+        if not self.run_.st.want & OPTLAB_HV:
             raise ValueError("no Hessian product is wanted")
         return self.copy(descent_question(&self.m).v)
 
@@ -336,36 +381,38 @@ cdef class Machine:
         The step is -M^-1 g with M positive definite, and H where H is; z a unit vector
         with the curvature z'Hz < 0, or None where H has shown none.
         """
-        cdef optlab_point point = descent_question(&self.m)
-        cdef int told = 0, bit
+        cdef optlab_point point = loop_question(&self.run_)
+        cdef loop_counts* counts = &self.run_.st.counts
+        cdef int told = 0, bit, wanted = self.run_.st.want
+        if self.run_.st.status != OPTLAB_RUNNING:
+            wanted = loop_next(&self.run_)
         for bit, value in (
             (OPTLAB_F, f), (OPTLAB_G, g), (OPTLAB_HV, hv), (OPTLAB_H, h),
             (OPTLAB_SOLVE, solve),
         ):
             if value is not None:
                 told |= bit
-        if told == 0 or told & ~self.wanted:
+        if told == 0 or told & ~wanted:
             raise ValueError("only what was asked for can be told")
         if g is not None:
-            self.wanted &= ~OPTLAB_FINE
             self.put("g", g, point.g)
-            self.run_.counts.njev += 1
+            told |= wanted & OPTLAB_FINE
+            counts.njev += 1
         if f is not None:
             point.f = f
-            self.run_.counts.nfev += 1
+            counts.nfev += 1
         if hv is not None:
             self.put("hv", hv, point.hv)
         if h is not None:
             self.put("h", h, point.h, 2)
         if told & (OPTLAB_HV | OPTLAB_H):
-            self.run_.counts.nhev += 1
+            counts.nhev += 1
         if solve is not None:
             step, point.curvature, z = solve
             self.put("solve", step, point.hv)
             if z is not None:
                 self.put("solve", z, point.h)
-        descent_tell(&self.m, told, &point)
-        self.wanted &= ~told
+        loop_tell(&self.run_, told, &point)
 
     def doubt(self):
         """Have the iterate just published looked at: CURVATURE will follow.
@@ -379,7 +426,10 @@ cdef class Machine:
 
         False where there is none: it is no difference, or one of the best already.
         """
-        return descent_refine(&self.m) != 0
+        if not descent_refine(&self.m):
+            return False
+        loop_reopen(&self.run_)
+        return True
 
     @property
     def curvature(self):
@@ -456,15 +506,15 @@ cdef class Machine:
 
     @property
     def nfev(self):
-        return self.run_.counts.nfev
+        return self.run_.st.counts.nfev
 
     @property
     def njev(self):
-        return self.run_.counts.njev
+        return self.run_.st.counts.njev
 
     @property
     def nhev(self):
-        return self.run_.counts.nhev
+        return self.run_.st.counts.nhev
 
     @property
     def pairs(self):
@@ -546,9 +596,9 @@ cdef class Machine:
         """The whole state as bytes: `load` continues from it bit for bit."""
         return seal(
             MAGIC,
-            (sizeof(descent_state), sizeof(loop), self.bytes, self.wanted),
+            (sizeof(descent_state), sizeof(loop_state), self.bytes),
             (<char*>&self.m.st)[: sizeof(descent_state)],
-            (<char*>&self.run_)[: sizeof(loop)],
+            (<char*>&self.run_.st)[: sizeof(loop_state)],
             (<char*>self.memory)[: self.bytes],
         )
 
@@ -557,16 +607,19 @@ cdef class Machine:
         """A machine that goes on where another one was saved."""
         cdef Machine self = Machine.__new__(Machine)
         cdef int64_t state, run, bytes_
-        (state, run, bytes_, self.wanted), body = unseal(MAGIC, 4, saved)
+        cdef stop_tests none
+        (state, run, bytes_), body = unseal(MAGIC, 3, saved)
         if (
             state != sizeof(descent_state)
-            or run != sizeof(loop)
+            or run != sizeof(loop_state)
             or len(body) != state + run + bytes_
         ):
             raise ValueError("saved: made by another build")
         cdef const char* data = body
+        memset(&none, 0, sizeof(none))
+        loop_start(&self.run_, &self.m, &none)
         memcpy(&self.m.st, data, state)
-        memcpy(&self.run_, data + state, run)
+        memcpy(&self.run_.st, data + state, run)
         if descent_size(&self.m.st.opt) != <size_t>bytes_:
             raise ValueError("saved: made by another build")
         self.take_memory()

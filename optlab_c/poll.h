@@ -18,16 +18,20 @@ static inline double poll_clock(void)
     return (double)now.tv_sec + 1e-9 * (double)now.tv_nsec;
 }
 
-/* Calls `poll`, if given and if the last call was long enough ago; non-zero aborts. */
-static inline int poll_interrupted(int (*poll)(void *ctx), void *ctx, double *last)
+/* Whether the last time was long enough ago; it is noted if so. */
+static inline int poll_due(double *last)
 {
-    if (poll == NULL)
-        return 0;
     double now = poll_clock();
     if (now - *last < POLL_SECONDS)
         return 0;
     *last = now;
-    return poll(ctx);
+    return 1;
+}
+
+/* Calls `poll`, if given and if the last call was long enough ago; non-zero aborts. */
+static inline int poll_interrupted(int (*poll)(void *ctx), void *ctx, double *last)
+{
+    return poll != NULL && poll_due(last) && poll(ctx);
 }
 
 #endif

@@ -8,7 +8,7 @@ cimport cython
 cimport numpy as cnp
 from cpython.exc cimport PyErr_CheckSignals
 from libc.stdint cimport int64_t, uint64_t
-from libc.string cimport memcpy, memset
+from libc.string cimport memcpy
 
 from optlab_c.abi cimport (
     OPTLAB_ABI_VERSION,
@@ -317,7 +317,6 @@ cdef class Machine:
         self.memory = memory_take(self.bytes)
         if self.memory == NULL:
             raise MemoryError(f"{self.bytes / 1e9:.3g} GB are needed")
-        memset(self.memory, 0, self.bytes)  # what is saved is never what lay there
         stochastic_bind(&self.m, self.memory)
         self.loop.machine = &self.m
         return 0

@@ -356,12 +356,16 @@ class TestAskAndTell:
         assert machine.ask() == machine.ask() == (DONE, None)
         assert machine.outcome == Status.NONFINITE_START
 
-    def test_asking_and_running_do_not_mix_in_mid_question(self):
-        machine = Machine(settings("bfgs", 2), np.zeros(2))
-        machine.ask()
+    def test_a_run_answers_what_was_asked(self):
         problem = problems.get("rosenbrock")
-        with pytest.raises(RuntimeError, match="tell"):
-            machine.run(problem.__optlab_objective__)
+        alone = Machine(settings("bfgs", 2), problem.x0)
+        alone.run(problem.__optlab_objective__)
+        machine = Machine(settings("bfgs", 2), problem.x0)
+        want, x = machine.question()
+        assert want == F | G
+        machine.tell(f=problem.fun(x))
+        machine.run(problem.__optlab_objective__)
+        assert machine.save() == alone.save()
 
     def test_begun_by_hand_and_run_to_the_end(self):
         problem = problems.get("rosenbrock")
