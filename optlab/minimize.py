@@ -8,6 +8,7 @@ import numpy as np
 
 from optlab.bounds import Sides, as_bounds, clip_start, in_precision
 from optlab.evaluate import Objective, as_args, in_dtype, start_point
+from optlab.foreign import compiled
 from optlab.hessian import Operator, Sparse
 from optlab.methods import METHODS, Method, find_method
 from optlab.observe import Observer
@@ -237,6 +238,7 @@ def minimize(
         _refuse(rule, args, jac, hess, hessp, bounds, constraints)
         return minimize_sum(rule, fun, x0, callback, tol, as_options(options))
     x0 = start_point(x0)
+    fun, hessp, args = compiled(fun, jac, hessp, args, x0.size)
     args = as_args(args)
     row = _choose(method, x0.size, bounds)
     objective = Objective(fun, jac, hess, hessp)

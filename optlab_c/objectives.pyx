@@ -10,6 +10,8 @@ cimport numpy as cnp
 from cpython.exc cimport PyErr_Occurred
 from cpython.mem cimport PyMem_Free, PyMem_Malloc
 from cpython.pycapsule cimport (
+    PyCapsule_GetContext,
+    PyCapsule_GetName,
     PyCapsule_GetPointer,
     PyCapsule_IsValid,
     PyCapsule_New,
@@ -87,6 +89,16 @@ cdef extern from "objectives/linear.h" nogil:
     void linear_init(
         optlab_objective* objective, linear_model* model, int dtype, int width
     )
+
+cdef extern from "objectives/foreign.h" nogil:
+    ctypedef double (*foreign_fun)(int n, const double*, double*, void*)
+    ctypedef void (*foreign_hv)(int n, const double*, const double*, double*, void*)
+    ctypedef struct foreign_model "foreign":
+        foreign_fun fun
+        foreign_hv hv
+        int n
+        void* user_data
+    void foreign_init(optlab_objective* objective, foreign_model* model)
 
 PANEL = LINEAR_PANEL
 SQUARED, LOGISTIC, SOFTMAX = LINEAR_SQUARED, LINEAR_LOGISTIC, LINEAR_SOFTMAX
@@ -219,6 +231,31 @@ def linear(
     cdef optlab_objective objective
     linear_init(&objective, model, dtype, width)
     return capsule_of(objective, free, (panels, y))
+
+
+def function_in(capsule):
+    """The addresses of a function in a capsule and of its user data: name, and both."""
+    cdef const char* name = PyCapsule_GetName(capsule)
+    function = <size_t>PyCapsule_GetPointer(capsule, name)
+    data = <size_t>PyCapsule_GetContext(capsule)
+    return "" if name == NULL else name.decode(), function, data
+
+
+def foreign(size_t fun, size_t hv, int n, size_t user_data, keep):
+    """Capsule of functions at these addresses (hv: or 0); see foreign.h.
+
+    `keep` is what they live in.
+    """
+    cdef foreign_model* model = <foreign_model*>malloc(sizeof(foreign_model))
+    if model == NULL:
+        raise MemoryError
+    model.fun = <foreign_fun><void*>fun
+    model.hv = <foreign_hv><void*>hv
+    model.n = n
+    model.user_data = <void*>user_data
+    cdef optlab_objective objective
+    foreign_init(&objective, model)
+    return capsule_of(objective, free, keep)
 
 
 # ---- the wrapper ---------------------------------------------------------------------
