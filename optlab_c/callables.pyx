@@ -390,6 +390,27 @@ cdef class PythonObjective:
         self.evaluate(want, &point)
         return (out if want == OPTLAB_H else out[0]), direction, point.curvature
 
+    # What it remembers, for runs that are saved
+
+    def save(self):
+        """What differences have learned, and where the last Hessian was made."""
+        return {
+            "wide": bool(self.wide),
+            "step": self.step,
+            "gradient_error": self.gradient_error,
+        }, self.hess_x
+
+    def load(self, dict saved, hess_x):
+        """Go on as the one that was saved."""
+        cdef cnp.ndarray x
+        self.wide = saved["wide"]
+        self.step = saved["step"]
+        self.gradient_error = saved["gradient_error"]
+        if hess_x is not None and self.second == MATRIX:
+            x = self.given(hess_x, "x")
+            self.hess_answer = self.call(self.hess, cnp.PyArray_DATA(x))
+            self.hess_x = x
+
     cdef bint untouched(self) noexcept:
         """Whether the callee left shape, dtype and flags of its array alone."""
         array = <cnp.ndarray>self.array

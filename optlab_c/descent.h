@@ -294,6 +294,7 @@ void lbfgs_reset(descent *m);
 int lbfgs_advance(descent *m);
 void lbfgs_update(descent *m, int from, int to, double dphi_to);
 void lbfgs_apply(descent *m, const void *v, void *out);
+void lbfgs_give_pair(descent *m, const void *s, const void *y); /* before the start */
 void lbfgsb_bind(descent *m, arena *a);
 void lbfgsb_reset(descent *m);
 int lbfgsb_advance(descent *m);

@@ -56,6 +56,7 @@ from optlab_c.core cimport (
     descent_state,
     direction_rows,
     lapack,
+    lbfgs_give_pair,
     lbfgs_pair,
     loop,
     loop_counts,
@@ -562,6 +563,13 @@ cdef class Machine:
         if H0.shape[0] != self.n or H0.shape[1] != self.n:
             raise ValueError(f"H0 must have shape {(self.n, self.n)}")
         bfgs_give_inverse(&self.m, &H0[0, 0])
+
+    def give_pair(self, s, y):
+        """Let L-BFGS have seen this pair, the next older one before it."""
+        if self.m.st.opt.direction != DIRECTION_LBFGSB:
+            self.need(DIRECTION_LBFGS)
+        cdef cnp.ndarray step = self.vector("s", s), change = self.vector("y", y)
+        lbfgs_give_pair(&self.m, cnp.PyArray_DATA(step), cnp.PyArray_DATA(change))
 
     def inverse(self):
         """BFGS's approximation of the inverse Hessian, n by n."""

@@ -182,6 +182,22 @@ void lbfgs_update(descent *m, int from, int to, double dphi_to)
     dir->gamma = pair.sy / pair.yy;
 }
 
+void lbfgs_give_pair(descent *m, const void *s, const void *y)
+{
+    descent_state *st = &m->st;
+    size_t bytes = vec_bytes(st->opt.dtype, st->opt.n);
+    enum { FROM = 1, TO = 2 }; /* slots that are free before the first question */
+    memset(m->mem.x[FROM], 0, bytes);
+    memset(m->mem.g[FROM], 0, bytes);
+    memcpy(m->mem.x[TO], s, bytes);
+    memcpy(m->mem.g[TO], y, bytes);
+    st->alpha = 0.0; /* no values of f to correct it with */
+    lbfgs_update(m, FROM, TO, INFINITY);
+    if (st->direction.pending) /* R, one column a product */
+        lbfgs_product(m, s, 1.0, m->mem.d);
+    st->alpha = NAN;
+}
+
 void lbfgs_product(descent *m, const void *v, double sign, void *out)
 {
     double unused;
