@@ -362,7 +362,6 @@ class Meter:
     """An objective that counts, times and judges every evaluation."""
 
     jac: Any = True
-    fault: Exception | None = None  # the objective's own, which is no solver's failure
 
     def __init__(self, problem: Problem, gtol: float, maxfun: int) -> None:
         self.problem = problem
@@ -420,6 +419,10 @@ class Meter:
         self.judge(f, gnorm)
         return f, g
 
+    def at_fault(self, solver: Solver, error: Exception) -> bool:
+        """Whether the objective is to blame for an error, rather than the solver."""
+        return False
+
     def judge(self, f: float, gnorm: float) -> None:
         """See whether the evaluation just made meets the common test."""
         low = f <= self.best or f - self.best <= 1e-6 * abs(self.best)
@@ -453,7 +456,7 @@ def attempt(solver: Solver, meter: Meter, x0: Array) -> tuple[Any, str, float]:
     except LimitReached:
         message = f"cut off after {meter.maxfun} evaluations"
     except Exception as error:
-        if error is meter.fault:
+        if meter.at_fault(solver, error):
             raise
         message = f"{type(error).__name__}: {error}"
     return result, message, perf_counter() - start
@@ -810,6 +813,9 @@ def write_csv(runs: Iterable[Run], path: str | Path) -> None:
 
 # Okabe and Ito's colours, which stay apart for colour-blind readers.
 COLOURS = ("#0072b2", "#d55e00", "#009e73", "#cc79a7", "#e69f00", "#56b4e9", "#000000")
+# Lines of optlab and of SciPy, for the first seven colours and the next ones.
+WHOLE = ("-", "-.", (0, (8, 1, 1, 1, 1, 1)))
+BROKEN = ("--", ":", (0, (4, 4)))
 
 
 def plot(runs: Sequence[Run], folder: str | Path) -> list[Path]:
@@ -841,10 +847,10 @@ def style(names: Sequence[str]) -> dict[str, dict[str, Any]]:
     """Give each solver its look: a colour of its own, and SciPy's lines broken."""
     looks = {}
     for i, name in enumerate(names):
-        lines = ("--", ":") if name.startswith("scipy") else ("-", "-.")
+        lines = BROKEN if name.startswith("scipy") else WHOLE
         looks[name] = {
             "color": COLOURS[i % len(COLOURS)],
-            "linestyle": lines[i // len(COLOURS) % 2],
+            "linestyle": lines[i // len(COLOURS) % len(lines)],
             "label": name,
         }
     return looks
