@@ -286,9 +286,7 @@ class Comparison(Mapping[str, Any]):
             ax.axhline(self.gtol, color="grey", linewidth=0.8)
         projected = "projected " if self.bounded else ""
         label = f"least |{projected}g| so far" if what == "gnorm" else "f - lowest f"
-        ax.set(yscale="log", xlabel=over, ylabel=label)
-        if over == "evaluations":
-            ax.set_xscale("log")
+        ax.set(xscale="log", yscale="log", xlabel=over, ylabel=label)
         ax.legend(fontsize="small")
         return ax
 
@@ -408,13 +406,14 @@ def compare(
     box = as_bounds(bounds, n)
     if box is not None and all_open(*box):
         box = None
-    problem = _Own(fun, objective, as_args(args), jac, hess, hessp, box, start)
     gtol = not_negative("gtol", gtol)
     repeats = integer(1)("repeats", repeats)
     if maxfun is None:
         maxfun = MAXFUN * (n + 1 if objective.differences else 1)
     maxfun = limit(1)("maxfun", maxfun)
-    chosen = _choose(methods, flag("scipy", scipy), problem, n)
+    scipy = flag("scipy", scipy)
+    problem = _Own(fun, objective, as_args(args), jac, hess, hessp, box, start)
+    chosen = _choose(methods, scipy, problem, n)
     start = in_dtype(start, np.dtype(np.float64))
     if box is not None:
         start = clip_start(start, *box)

@@ -472,7 +472,7 @@ class TestPlot:
             least = np.minimum.accumulate(row.trace["gnorm"][known])
             np.testing.assert_array_equal(y[known], least)
             assert y[-1] <= 1e-5
-        assert ax.get_yscale() == "log"
+        assert ax.get_xscale() == ax.get_yscale() == "log"
         assert ax.get_xlabel() == over
         assert any(np.all(y == 1e-5) for _, y in lines.values())  # gtol
         labels = [text.get_text() for text in ax.get_legend().get_texts()]
