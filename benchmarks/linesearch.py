@@ -5,7 +5,7 @@ import scipy.optimize
 from scipy.optimize import rosen, rosen_der
 
 import optlab
-from optlab.compare import choose_problems, geometric_mean, optlab_solver, run
+from optlab.comparison import choose_problems, geometric_mean, optlab_solver, run
 from optlab.methods import LINE_SEARCHES
 
 SEARCHES = [name for name in LINE_SEARCHES if name != "fixed"]

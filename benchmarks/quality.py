@@ -1,7 +1,7 @@
 """How many problems are solved, with how many evaluations, how far from the minimum?"""
 
 from optlab import problems
-from optlab.compare import (
+from optlab.comparison import (
     choose_problems,
     geometric_mean,
     measure,

@@ -9,7 +9,7 @@ from time import perf_counter
 import numpy as np
 
 import optlab
-from optlab.compare import choose_problems, run, table
+from optlab.comparison import choose_problems, run, table
 
 from . import logistic, mlp, sgd
 from .common import (

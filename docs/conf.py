@@ -45,6 +45,7 @@ html_sidebars = {
     page: []
     for page in (
         "benchmarks",
+        "compare",
         "extending",
         "from_scipy",
         "index",

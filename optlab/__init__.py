@@ -17,13 +17,17 @@ from optlab.search import line_search
 
 if TYPE_CHECKING:
     from optlab import nn as nn
+    from optlab.own_comparison import Comparison as Comparison
+    from optlab.own_comparison import compare as compare
 
 __all__ = [
+    "Comparison",
     "FiniteSum",
     "OptimizeResult",
     "Status",
     "__version__",
     "check_gradient",
+    "compare",
     "find_learning_rate",
     "fmin_bfgs",
     "fmin_cg",
@@ -42,6 +46,8 @@ __all__ = [
 def __getattr__(name: str) -> Any:
     if name == "nn":  # loaded when it is used
         return import_module("optlab.nn")
+    if name in ("Comparison", "compare"):  # and so are these
+        return getattr(import_module("optlab.own_comparison"), name)
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
 
 

@@ -6,8 +6,8 @@ import argparse
 import sys
 from collections.abc import Sequence
 
-from optlab.compare import add_arguments
-from optlab.compare import main as compare
+from optlab.comparison import add_arguments
+from optlab.comparison import main as compare
 from optlab.config import show_config
 from optlab.training import add_arguments as add_training_arguments
 from optlab.training import main as train

@@ -10,6 +10,7 @@ import numpy as np
 import numpy.typing as npt
 
 from optlab.checks import checked_int
+from optlab.drawing import axes
 from optlab.evaluate import in_dtype, start_point
 from optlab.finite_sum import Sum, as_sum
 from optlab.options import positive
@@ -63,10 +64,7 @@ class LearningRates:
         matplotlib.axes.Axes
             Where it was drawn.
         """
-        if ax is None:
-            from matplotlib import pyplot
-
-            ax = pyplot.figure(layout="constrained").subplots()
+        ax = axes(ax)
         ax.semilogx(self.rates, self.losses, ".", markersize=3, alpha=0.4)
         ax.semilogx(self.rates, self.smoothed, label="smoothed")
         ax.axvline(self.suggestion, linestyle="--", label=f"{self.suggestion:.3g}")

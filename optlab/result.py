@@ -8,6 +8,7 @@ import numpy as np
 from scipy import optimize
 from scipy.sparse.linalg import LinearOperator
 
+from optlab.drawing import draw_path, draw_run, draw_training
 from optlab_c.machine import Machine
 
 
@@ -165,6 +166,68 @@ class OptimizeResult(optimize.OptimizeResult):  # type: ignore[misc]  # no types
         if self.nhev:
             counts += f", {self.nhev} of the Hessian"
         return f"{self.method}: {self.message}\n  f = {self.fun:.10g} after {counts}."
+
+    def plot(self, ax: Any = None, fun: Any = None, *, over: str | None = None) -> Any:
+        """Draw how the run went; needs matplotlib.
+
+        By default that is f, minus the lowest of all iterates, and the norm of the
+        gradient, on a logarithmic scale. For stochastic methods it is the loss, with
+        the validation loss and whatever else is known. With `fun`, it is the path.
+
+        Parameters
+        ----------
+        ax : matplotlib.axes.Axes, optional
+            Where; by default new ones.
+        fun : callable or objective, optional
+            ``fun(x) -> float`` or ``-> (float, gradient)``, or an object with a method
+            ``fun_and_grad(x)``. The iterates are drawn over its contours, for which it is
+            called 3600 times. For n = 2, and with the option `return_all`.
+        over : {"iterations", "evaluations", "seconds"}, optional
+            By default "iterations"; for stochastic methods "epochs", or "seconds".
+
+        Returns
+        -------
+        matplotlib.axes.Axes
+            Where it was drawn.
+
+        Raises
+        ------
+        ValueError, TypeError
+            If the run has not kept what is needed (the message names the option), or an
+            argument is not as said above.
+        ImportError
+            If matplotlib is not installed.
+
+        Examples
+        --------
+        >>> from scipy.optimize import rosen, rosen_der
+        >>> import optlab
+        >>> result = optlab.minimize(
+        ...     rosen, [-1.2, 1.0], jac=rosen_der, options={"history": True}
+        ... )
+        >>> ax = result.plot(over="evaluations")  # doctest: +SKIP
+        """
+        if fun is not None:
+            if "allvecs" not in self:
+                raise ValueError(
+                    "fun needs the path: run with options={'return_all': True}"
+                )
+            if self.x.size != 2:
+                raise ValueError(
+                    f"fun needs two unknowns for contours, but n = {self.x.size}"
+                )
+            return draw_path(np.array(self.allvecs, dtype=float), fun, ax)
+        if "history" not in self:
+            raise ValueError("plot needs the option options={'history': True}")
+        stochastic = "loss" in self.history
+        choices = ["iterations", "evaluations", "seconds"]
+        if stochastic:
+            choices = ["epochs", "seconds"]
+        over = choices[0] if over is None else over
+        if over not in choices:
+            raise ValueError(f"over must be one of {choices}, got {over!r}")
+        draw = draw_training if stochastic else draw_run
+        return draw(self.history, ax, over)
 
 
 class InverseHessian(LinearOperator):  # type: ignore[misc]

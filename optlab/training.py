@@ -15,7 +15,7 @@ from typing import Any
 
 import numpy as np
 
-from optlab.compare import choose_problems, columns, one_thread
+from optlab.comparison import choose_problems, columns, one_thread
 from optlab.learning_rate import find_learning_rate
 from optlab.methods import METHODS, find_method
 from optlab.minimize import minimize

@@ -3,6 +3,8 @@
 import copy
 import gc
 import pickle
+import sys
+import warnings
 import weakref
 
 import numpy as np
@@ -10,7 +12,7 @@ import pytest
 from scipy import optimize
 from scipy.sparse.linalg import LinearOperator, aslinearoperator
 
-from optlab import OptimizeResult, Status, minimize
+from optlab import OptimizeResult, Status, minimize, nn, problems
 from optlab.methods import METHODS
 from optlab.result import InverseHessian
 from tests.functions import rosenbrock, softmax_sum
@@ -205,3 +207,131 @@ class TestInverseHessian:
         ).hess_inv
         assert H.dtype == (H @ np.ones(4)).dtype == H.sk.dtype == np.float32
         np.testing.assert_allclose(H.todense(), H.todense().T, rtol=1e-3, atol=1e-3)
+
+
+class TestPlot:
+    @pytest.fixture
+    def pyplot(self):
+        matplotlib = pytest.importorskip("matplotlib")
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            matplotlib.use("Agg")
+        from matplotlib import pyplot
+
+        yield pyplot
+        pyplot.close("all")
+
+    def lines(self, ax):
+        return {
+            line.get_label(): (np.array(line.get_xdata()), np.array(line.get_ydata()))
+            for line in ax.get_lines()
+        }
+
+    @pytest.mark.parametrize("over", [None, "iterations", "evaluations", "seconds"])
+    def test_the_history_is_drawn(self, pyplot, over):
+        result = run("newton-cg", history=True)
+        ax = result.plot(over=over)
+        history = result.history
+        assert ax.get_yscale() == "log"
+        assert ax.get_xlabel() == (over or "iterations")
+        lines = self.lines(ax)
+        assert set(lines) == {"f - lowest f", "|g|"}
+        expected = {
+            "evaluations": history["nfev"] + history["nhev"],
+            "seconds": history["seconds"],
+        }.get(over, np.arange(result.nit + 1))
+        for x, _ in lines.values():
+            np.testing.assert_array_equal(x, expected)
+        np.testing.assert_array_equal(lines["|g|"][1], history["gnorm"])
+        gap = history["f"] - history["f"].min()
+        np.testing.assert_array_equal(
+            lines["f - lowest f"][1], np.where(gap > 0, gap, np.nan)
+        )
+        ax.figure.canvas.draw()
+
+    def test_it_draws_where_it_is_told(self, pyplot):
+        _, (_, right) = pyplot.subplots(1, 2)
+        assert run("bfgs", history=True).plot(right) is right
+
+    def test_training(self, pyplot):
+        X = np.random.default_rng(0).normal(size=(200, 2))
+        model = nn.MLP([2, 4, 2])
+        objective = model.objective(X, (X[:, 0] > X[:, 1]).astype(int))
+        result = minimize(
+            objective,
+            model.init(rng=0),
+            method="adam",
+            options={"epochs": 6, "validation": 0.25, "rng": 0},
+        )
+        ax = result.plot()
+        lines = self.lines(ax)
+        names = {"loss of the batches": "loss", "validation loss": "validation_loss"}
+        assert set(lines) == set(names)
+        for label, name in names.items():
+            x, y = lines[label]
+            np.testing.assert_array_equal(x, np.arange(1, 7))
+            np.testing.assert_array_equal(y, result.history[name])
+        assert ax.get_xlabel() == "epochs"
+        assert ax.get_yscale() == "log"
+        x, _ = self.lines(result.plot(over="seconds"))["validation loss"]
+        np.testing.assert_array_equal(x, result.history["seconds"])
+        with pytest.raises(ValueError, match=r"over must be one of \['epochs'"):
+            result.plot(over="iterations")
+
+    @pytest.mark.parametrize("form", ["value", "both", "objective"])
+    def test_the_path_over_contours(self, pyplot, form):
+        result = run_in_valley(return_all=True)
+        problem = problems.get("rosenbrock")
+        valley = rosenbrock()
+        fun = {"value": valley.value, "both": valley, "objective": problem}[form]
+        ax = result.plot(fun=fun)
+        x, y = self.lines(ax)["iterates"]
+        np.testing.assert_array_equal(np.stack([x, y], axis=1), result.allvecs)
+        assert [*self.lines(ax)["the last one"][0]] == [result.x[0]]
+        (contours,) = ax.collections
+        heights = [valley.value(p.vertices[0]) for p in contours.get_paths() if len(p)]
+        assert len(heights) > 10
+        assert (np.diff(heights) > 0).all()
+        ax.figure.canvas.draw()
+
+    def test_contours_where_the_function_has_no_values(self, pyplot):
+        result = minimize(
+            lambda x: float(x @ x) if x[0] > 0 else np.nan,
+            [2.0, 1.0],
+            method="bfgs",
+            options={"return_all": True, "maxiter": 0},
+        )
+        for fun in (lambda x: np.log(x[0]) if x[0] > 0 else np.nan, lambda x: 1.0):
+            ax = result.plot(fun=fun)
+            assert len(self.lines(ax)["iterates"][0]) == 1
+
+    def test_what_was_not_kept_is_told(self):
+        with pytest.raises(ValueError, match=r"options=\{'history': True\}"):
+            run("bfgs").plot()
+        with pytest.raises(ValueError, match=r"options=\{'return_all': True\}"):
+            run_in_valley(history=True).plot(fun=rosenbrock())
+        with pytest.raises(ValueError, match="two unknowns for contours, but n = 6"):
+            run("bfgs", return_all=True).plot(fun=FUN)
+
+    def test_bad_arguments_are_named(self, pyplot):
+        with pytest.raises(ValueError, match="over must be one of"):
+            run("bfgs", history=True).plot(over="epochs")
+        with pytest.raises(TypeError, match="fun must be callable"):
+            run_in_valley(return_all=True).plot(fun=3)
+
+    def test_what_the_function_raises_reaches_the_caller(self, pyplot):
+        def fun(x):
+            raise KeyError("mine")
+
+        with pytest.raises(KeyError, match="mine"):
+            run_in_valley(return_all=True).plot(fun=fun)
+
+    def test_without_matplotlib(self, monkeypatch):
+        monkeypatch.setitem(sys.modules, "matplotlib", None)
+        with pytest.raises(ImportError, match=r"pip install 'optlab\[compare\]'"):
+            run("bfgs", history=True).plot()
+
+
+def run_in_valley(**options):
+    fun = rosenbrock()
+    return minimize(fun, [-1.2, 1.0], jac=True, method="bfgs", options=options)

@@ -11,7 +11,7 @@ import matplotlib.pyplot as plt
 import numpy as np
 
 from optlab import problems
-from optlab.compare import optlab_solver, performance_profile, run
+from optlab.comparison import optlab_solver, performance_profile, run
 
 searches = ["armijo", "wolfe", "strong-wolfe", "hager-zhang", "exact"]
 solvers = [optlab_solver("bfgs", line_search=search) for search in searches]

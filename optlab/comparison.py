@@ -139,17 +139,24 @@ class Metered(Protocol):
         """Lower and upper bounds, shape (n, 2), or None."""
 
     @property
+    def jac(self) -> Any:
+        """What ``minimize`` is told of the gradient; True where a call gives both."""
+
+    @property
     def solved(self) -> bool:
         """Whether the common test has been met."""
 
-    def __call__(self, x: Array, /) -> tuple[float, Array]:
+    def __call__(self, x: Array, /) -> Any:
         """Return value and gradient at x."""
 
-    def hessp(self, x: Array, v: Array, /) -> Array:
+    def hessp(self, x: Array, v: Array, /) -> Any:
         """Return the Hessian at x times v."""
 
-    def hess(self, x: Array, /) -> Array:
+    def hess(self, x: Array, /) -> Any:
         """Return the Hessian at x."""
+
+    def second_derivatives(self, wanted: str, /) -> dict[str, Any]:
+        """Return those for ``minimize``, by name; "hess" or "hessp" are wanted."""
 
 
 @dataclass(frozen=True)
@@ -163,15 +170,20 @@ class Solver:
     solve : callable
         ``solve(fun, x0, gtol, maxfun)`` returns an OptimizeResult. ``fun(x)`` gives value
         and gradient, ``fun.hessp(x, v)`` and ``fun.hess(x)`` second derivatives, and
-        ``fun.bounds`` is None or an array of shape (n, 2).
+        ``fun.bounds`` is None or an array of shape (n, 2). ``fun.jac`` is True; but with
+        `optlab.compare` it may be a function of its own, or what ``minimize`` takes for
+        differences, and ``fun(x)`` gives the value alone then.
     bounds : bool, default False
         Whether it handles bounds.
+    second : {"hess", "hessp", None}
+        The second derivatives it uses.
     """
 
     library: str
     method: str
     solve: Callable[[Metered, Array, float, int], Any]
     bounds: bool = False
+    second: str | None = None
 
     def __str__(self) -> str:
         return f"{self.library} {self.method}"
@@ -271,14 +283,14 @@ def optlab_solver(method: str, **options: Any) -> Solver:
         return minimize(
             fun,
             x0,
-            jac=True,
+            jac=fun.jac,
             method=method,
             bounds=fun.bounds,
             options=limits | options,
             **_second_derivatives(row.second, fun),
         )
 
-    return Solver("optlab", _described(method, options), solve, row.bounds)
+    return Solver("optlab", _described(method, options), solve, row.bounds, row.second)
 
 
 def scipy_solver(method: str, **options: Any) -> Solver:
@@ -317,31 +329,39 @@ def scipy_solver(method: str, **options: Any) -> Solver:
         return minimize(
             fun,
             x0,
-            jac=True,
+            jac=fun.jac,
             method=method,
             bounds=fun.bounds,
             options=limits | options,
             **more,
         )
 
-    return Solver("scipy", _described(method, options), solve, method in SCIPY_BOUNDED)
+    return Solver(
+        "scipy",
+        _described(method, options),
+        solve,
+        method in SCIPY_BOUNDED,
+        SCIPY.get(method),
+    )
 
 
 def _second_derivatives(name: str | None, fun: Metered) -> dict[str, Any]:
     """The argument for second derivatives of either library's minimize."""
-    return {} if name is None else {name: getattr(fun, name)}
+    return {} if name is None else fun.second_derivatives(name)
 
 
 def _described(method: str, options: dict[str, Any]) -> str:
     return " ".join([method, *(f"{name}={value}" for name, value in options.items())])
 
 
-class _LimitReached(Exception):
+class LimitReached(Exception):
     """The solver has had its evaluations."""
 
 
-class _Meter:
+class Meter:
     """An objective that counts, times and judges every evaluation."""
+
+    jac: Any = True
 
     def __init__(self, problem: Problem, gtol: float, maxfun: int) -> None:
         self.problem = problem
@@ -357,22 +377,36 @@ class _Meter:
 
     @property
     def solved(self) -> bool:
+        """Whether the common test has been met."""
         return self.evaluations is not None
 
-    def __call__(self, x: Array) -> tuple[float, Array]:
-        return self._timed(self._judged, x)
+    @property
+    def spent(self) -> int:
+        """Evaluations so far."""
+        return len(self.gnorms)
 
-    def hessp(self, x: Array, v: Array) -> Array:
-        return self._timed(self._counted, self.problem.hessp, x, v)
+    def __call__(self, x: Array) -> Any:
+        """Value and gradient at x."""
+        return self.timed(self._judged, x)
 
-    def hess(self, x: Array) -> Array:
-        return self._timed(self._counted, self._hessian, x)
+    def hessp(self, x: Array, v: Array) -> Any:
+        """The Hessian at x times v."""
+        return self.timed(self._counted, self.problem.hessp, x, v)
 
-    def _timed(self, evaluate: Callable[..., T], *arguments: Any) -> T:
+    def hess(self, x: Array) -> Any:
+        """The Hessian at x."""
+        return self.timed(self._counted, self._hessian, x)
+
+    def second_derivatives(self, wanted: str) -> dict[str, Any]:
+        """What is wanted, for either library's minimize."""
+        return {wanted: getattr(self, wanted)}
+
+    def timed(self, evaluate: Callable[..., T], *arguments: Any) -> T:
+        """Evaluate within the limit, and add up the time."""
         # The judging is timed with the objective: neither is the solver's doing.
         start = perf_counter()
-        if len(self.gnorms) >= self.maxfun:
-            raise _LimitReached
+        if self.spent >= self.maxfun:
+            raise LimitReached
         answer = evaluate(*arguments)
         self.seconds += perf_counter() - start
         return answer
@@ -382,11 +416,19 @@ class _Meter:
         gnorm = stationarity(x, g, self.bounds)
         self.nfev += 1
         self.gnorms.append(gnorm)
+        self.judge(f, gnorm)
+        return f, g
+
+    def at_fault(self, solver: Solver, error: Exception) -> bool:
+        """Whether the objective is to blame for an error, rather than the solver."""
+        return False
+
+    def judge(self, f: float, gnorm: float) -> None:
+        """See whether the evaluation just made meets the common test."""
         low = f <= self.best or f - self.best <= 1e-6 * abs(self.best)
         if not self.solved and gnorm <= self.gtol and low:
-            self.evaluations = len(self.gnorms)
+            self.evaluations = self.spent
         self.best = min(self.best, f)
-        return f, g
 
     def _counted(self, evaluate: Callable[..., Array], *arguments: Array) -> Array:
         self.products += not self.solved
@@ -398,6 +440,26 @@ class _Meter:
             return self.problem.hess(x)
         except NotImplementedError:
             return np.array([self.problem.hessp(x, e) for e in np.eye(x.size)])
+
+
+def attempt(solver: Solver, meter: Meter, x0: Array) -> tuple[Any, str, float]:
+    """Let a solver run: its result, what it has to say, and the seconds it took.
+
+    The result is None where the run was cut off, or broke down by an error of the solver.
+    Errors of the objective, where the meter tells them apart, are raised.
+    """
+    result: Any = None
+    start = perf_counter()
+    try:
+        result = solver.solve(meter, x0, meter.gtol, meter.maxfun)
+        message = str(result.message)
+    except LimitReached:
+        message = f"cut off after {meter.maxfun} evaluations"
+    except Exception as error:
+        if meter.at_fault(solver, error):
+            raise
+        message = f"{type(error).__name__}: {error}"
+    return result, message, perf_counter() - start
 
 
 def measure(solver: Solver, problem: Problem, maxfun: int = MAXFUN) -> Run:
@@ -421,21 +483,12 @@ def measure(solver: Solver, problem: Problem, maxfun: int = MAXFUN) -> Run:
     first = stationarity(x0, problem.fun_and_grad(x0)[1], problem.bounds)
     absolute, relative = GTOLS[_precision(problem)]
     gtol = max(absolute, relative * first)
-    meter = _Meter(problem, gtol, maxfun)
-    result: Any = None
+    meter = Meter(problem, gtol, maxfun)
     # What a solver has to say about a hard problem is in its result. One that breaks
     # down has failed on this problem; the others are compared all the same.
     with warnings.catch_warnings(), np.errstate(all="ignore"):
         warnings.simplefilter("ignore")
-        start = perf_counter()
-        try:
-            result = solver.solve(meter, x0, gtol, maxfun)
-            message = str(result.message)
-        except _LimitReached:
-            message = f"cut off after {maxfun} evaluations"
-        except Exception as error:  # noqa: BLE001
-            message = f"{type(error).__name__}: {error}"
-        total = perf_counter() - start
+        result, message, total = attempt(solver, meter, x0)
         f, gnorm = float("nan"), float("nan")
         if result is not None:
             x = np.array(result.x, dtype=np.float64)
@@ -466,16 +519,25 @@ def _precision(problem: Problem) -> Any:
 
 
 def _measure_steadily(solver: Solver, problem: Problem, maxfun: int) -> Run:
-    """Repeat a short run, since a single one's time says little."""
-    first = measure(solver, problem, maxfun)
-    if first.own_time + first.objective_time > SHORT:
-        return first
-    again = [measure(solver, problem, maxfun) for _ in range(REPEATS - 1)]
-    return replace(
-        first,
-        own_time=median(r.own_time for r in [first, *again]),
-        objective_time=median(r.objective_time for r in [first, *again]),
+    """Keep the median times of a short run."""
+    runs = repeated(
+        lambda: measure(solver, problem, maxfun),
+        lambda r: r.own_time + r.objective_time,
     )
+    return replace(
+        runs[0],
+        own_time=median(r.own_time for r in runs),
+        objective_time=median(r.objective_time for r in runs),
+    )
+
+
+def repeated(
+    measured: Callable[[], T], seconds: Callable[[T], float], repeats: int = REPEATS
+) -> list[T]:
+    """Repeat a short run, since a single one's time says little."""
+    first = measured()
+    times = repeats if seconds(first) <= SHORT else 1
+    return [first, *(measured() for _ in range(times - 1))]
 
 
 def run(
@@ -585,7 +647,7 @@ def performance_profile(costs: npt.ArrayLike) -> tuple[Array, Array]:
     Two solvers on two problems; the second solver takes twice as long on the first
     problem and fails on the other.
 
-    >>> from optlab.compare import performance_profile
+    >>> from optlab.comparison import performance_profile
     >>> tau, rho = performance_profile([[1.0, 2.0], [3.0, float("inf")]])
     >>> tau
     array([1., 2.])
@@ -751,6 +813,9 @@ def write_csv(runs: Iterable[Run], path: str | Path) -> None:
 
 # Okabe and Ito's colours, which stay apart for colour-blind readers.
 COLOURS = ("#0072b2", "#d55e00", "#009e73", "#cc79a7", "#e69f00", "#56b4e9", "#000000")
+# Lines of optlab and of SciPy, for the first seven colours and the next ones.
+WHOLE = ("-", "-.", (0, (8, 1, 1, 1, 1, 1)))
+BROKEN = ("--", ":", (0, (4, 4)))
 
 
 def plot(runs: Sequence[Run], folder: str | Path) -> list[Path]:
@@ -778,16 +843,17 @@ def plot(runs: Sequence[Run], folder: str | Path) -> list[Path]:
     return written
 
 
-def _style(names: Sequence[str]) -> dict[str, dict[str, Any]]:
+def style(names: Sequence[str]) -> dict[str, dict[str, Any]]:
     """Give each solver its look: a colour of its own, and SciPy's lines broken."""
-    return {
-        name: {
+    looks = {}
+    for i, name in enumerate(names):
+        lines = BROKEN if name.startswith("scipy") else WHOLE
+        looks[name] = {
             "color": COLOURS[i % len(COLOURS)],
-            "linestyle": "-" if name.startswith("optlab") else "--",
+            "linestyle": lines[i // len(COLOURS) % len(lines)],
             "label": name,
         }
-        for i, name in enumerate(names)
-    }
+    return looks
 
 
 def _figure(rows: int, columns: int, width: float, height: float) -> tuple[Any, Any]:
@@ -800,7 +866,7 @@ def _figure(rows: int, columns: int, width: float, height: float) -> tuple[Any, 
 
 def _draw_profiles(runs: Sequence[Run]) -> Any:
     names = _names(runs)
-    style = _style(names)
+    looks = style(names)
     shared = _shared(runs)
     problems = list(shared)
     figure, axes = _figure(1, 2, 11, 4.5)
@@ -819,7 +885,7 @@ def _draw_profiles(runs: Sequence[Run]) -> Any:
         tau = np.append(tau, 1.2 * tau[-1])
         rho = np.vstack([rho, rho[-1]])
         for j, name in enumerate(names):
-            axis.step(tau, rho[:, j], where="post", **style[name])
+            axis.step(tau, rho[:, j], where="post", **looks[name])
         axis.set_xscale("log")
         axis.set_ylim(0, 1.02)
         axis.set_title(f"{title}, {len(problems)} problems")
@@ -831,7 +897,7 @@ def _draw_profiles(runs: Sequence[Run]) -> Any:
 
 
 def _draw_curves(runs: Sequence[Run]) -> Any:
-    style = _style(_names(runs))
+    looks = style(_names(runs))
     problems = list(dict.fromkeys((r.problem, r.n) for r in runs))
     columns = min(8, len(problems))
     rows = -(-len(problems) // columns)
@@ -841,7 +907,7 @@ def _draw_curves(runs: Sequence[Run]) -> Any:
             if (r.problem, r.n) == key and r.gnorms.size:
                 least = np.fmin.accumulate(r.gnorms) / r.gtol
                 at = np.arange(1, least.size + 1)
-                axis.plot(at, np.maximum(least, 1e-3), **style[r.solver])
+                axis.plot(at, np.maximum(least, 1e-3), **looks[r.solver])
         axis.axhline(1.0, color="grey", linewidth=0.8)
         axis.set_xscale("log")
         axis.set_yscale("log")
@@ -857,13 +923,18 @@ def _draw_curves(runs: Sequence[Run]) -> Any:
     return figure
 
 
-def choose_solvers(methods: Sequence[str]) -> list[Solver]:
-    """Look solvers up by ``library:method``, or by a method's name in any library.
+def choose_solvers(
+    methods: Sequence[str], libraries: Sequence[str] = ("optlab", "scipy")
+) -> list[Solver]:
+    """Look solvers up by ``library:method``, or by a method's name alone.
 
     Parameters
     ----------
     methods : sequence of str
-        Free of case. "l-bfgs" also means SciPy's "L-BFGS-B", which needs no bounds.
+        Free of case, hyphens, underscores and blanks. "l-bfgs" also means SciPy's
+        "L-BFGS-B", which needs no bounds.
+    libraries : sequence of str, default ("optlab", "scipy")
+        Where a method's name alone is looked up.
 
     Returns
     -------
@@ -875,14 +946,16 @@ def choose_solvers(methods: Sequence[str]) -> list[Solver]:
     ValueError
         If a name is not known; the message lists those that are.
     """
+    from optlab.methods import plain
+
     known = solvers()
     chosen: dict[str, Solver] = {}
     for method in methods:
-        name = method.lower()
-        alias = f"scipy:{name}-b"
-        wanted = [
-            key for key in known if name in (key, key.split(":")[1]) or key == alias
-        ]
+        name = plain(method)
+        names = {name, *(f"{library}:{name}" for library in libraries)}
+        if "scipy" in libraries:
+            names.add(f"scipy:{name}b")
+        wanted = [key for key in known if plain(key) in names]
         if not wanted:
             raise ValueError(f"no method {method!r}; there are {', '.join(known)}")
         chosen |= {key: known[key] for key in wanted}

@@ -14,9 +14,9 @@ from scipy.optimize import (
     rosen_hess_prod,
 )
 
-from optlab import compare, problems
+from optlab import comparison, problems
 from optlab.__main__ import main
-from optlab.compare import Run, Solver, performance_profile
+from optlab.comparison import Run, Solver, performance_profile
 from optlab.methods import METHODS
 
 
@@ -125,7 +125,7 @@ class TestRatio:
             made_up(problem="c", evaluations=1),
             made_up(problem="c", solver="scipy BFGS", evaluations=None),
         ]
-        mean, count = compare.ratio(
+        mean, count = comparison.ratio(
             runs, "optlab bfgs", "scipy BFGS", lambda r: r.evaluations
         )
         assert count == 2
@@ -137,13 +137,13 @@ class TestRatio:
             for n in (2, 8)
             for solver in ("optlab bfgs", "scipy BFGS")
         ]
-        _, count = compare.ratio(
+        _, count = comparison.ratio(
             runs, "optlab bfgs", "scipy BFGS", lambda r: r.evaluations
         )
         assert count == 2
 
     def test_nothing_to_compare(self):
-        mean, count = compare.ratio([], "a", "b", lambda r: r.evaluations)
+        mean, count = comparison.ratio([], "a", "b", lambda r: r.evaluations)
         assert math.isnan(mean)
         assert count == 0
 
@@ -173,7 +173,7 @@ class TestRun:
 class TestMeasure:
     @pytest.mark.parametrize("method", ["BFGS", "L-BFGS-B", "CG"])
     def test_scipy_solves_rosenbrock(self, method):
-        r = compare.measure(compare.scipy_solver(method), Rosenbrock())
+        r = comparison.measure(comparison.scipy_solver(method), Rosenbrock())
         assert r.solved
         assert r.success
         assert not r.false_success
@@ -190,7 +190,7 @@ class TestMeasure:
         "method", ["Newton-CG", "trust-ncg", "trust-krylov", "trust-exact"]
     )
     def test_second_derivatives_are_counted_as_evaluations(self, method):
-        r = compare.measure(compare.scipy_solver(method), Rosenbrock())
+        r = comparison.measure(comparison.scipy_solver(method), Rosenbrock())
         assert r.solved
         assert not r.false_success
         assert 0 < r.products < r.evaluations
@@ -198,12 +198,15 @@ class TestMeasure:
         assert r.gnorms[r.evaluations - 1] <= r.gtol
 
     def test_first_order_methods_take_no_products(self):
-        assert compare.measure(compare.scipy_solver("BFGS"), Rosenbrock()).products == 0
+        assert (
+            comparison.measure(comparison.scipy_solver("BFGS"), Rosenbrock()).products
+            == 0
+        )
 
     def test_products_make_up_for_a_missing_hessian(self):
-        solver = compare.scipy_solver("trust-exact")
-        whole = compare.measure(solver, Rosenbrock())
-        columns = compare.measure(solver, ProductsOnly())
+        solver = comparison.scipy_solver("trust-exact")
+        whole = comparison.measure(solver, Rosenbrock())
+        columns = comparison.measure(solver, ProductsOnly())
         assert columns.evaluations == whole.evaluations
         assert columns.products == whole.products
 
@@ -213,7 +216,7 @@ class TestMeasure:
                 fun.hessp(x0, x0)
 
         solver = Solver("mine", "multiply", multiply)
-        r = compare.measure(solver, Rosenbrock(), maxfun=7)
+        r = comparison.measure(solver, Rosenbrock(), maxfun=7)
         assert (r.nfev, r.products, r.gnorms.size) == (0, 7, 7)
         assert np.all(np.isinf(r.gnorms))
         assert "7 evaluations" in r.message
@@ -224,12 +227,12 @@ class TestMeasure:
             fun.hess(x0)
             return OptimizeResult(x=np.ones(2), nit=1, success=True, message="")
 
-        r = compare.measure(Solver("mine", "linger", linger), Rosenbrock())
+        r = comparison.measure(Solver("mine", "linger", linger), Rosenbrock())
         assert (r.evaluations, r.products) == (1, 0)
 
     @pytest.mark.parametrize("method", ["L-BFGS-B", "TNC"])
     def test_bounds_are_handed_on_and_judged_by_the_projected_gradient(self, method):
-        r = compare.measure(compare.scipy_solver(method), in_the_box())
+        r = comparison.measure(comparison.scipy_solver(method), in_the_box())
         assert r.solved
         assert not r.higher_minimum
         assert r.f == pytest.approx(0.25, rel=1e-6)
@@ -242,7 +245,9 @@ class TestMeasure:
             fun(x)
             return OptimizeResult(x=x, nit=1, success=True, message="")
 
-        r = compare.measure(Solver("mine", "boast", boast, bounds=True), in_the_box())
+        r = comparison.measure(
+            Solver("mine", "boast", boast, bounds=True), in_the_box()
+        )
         assert r.false_success
         assert r.gnorm == 3.0  # from x2 = 1 down to its bound, -2
 
@@ -251,20 +256,22 @@ class TestMeasure:
             fun(np.ones(2))
             return OptimizeResult(x=np.ones(2), nit=1, success=True, message="")
 
-        r = compare.measure(Solver("mine", "cheat", cheat, bounds=True), in_the_box())
+        r = comparison.measure(
+            Solver("mine", "cheat", cheat, bounds=True), in_the_box()
+        )
         assert not r.solved
         assert r.false_success
         assert r.gnorm == 0.5  # the way back into the box
 
     def test_the_tolerance_follows_a_steep_start(self):
-        r = compare.measure(
-            compare.scipy_solver("BFGS"), Rosenbrock(x0=np.array([-1e3, 1e3]))
+        r = comparison.measure(
+            comparison.scipy_solver("BFGS"), Rosenbrock(x0=np.array([-1e3, 1e3]))
         )
         assert r.gtol == pytest.approx(1e-12 * r.gnorms[0])
         assert r.gtol > 1e-6
 
     def test_a_solver_is_cut_off_at_the_limit(self):
-        r = compare.measure(compare.scipy_solver("BFGS"), Rosenbrock(), maxfun=5)
+        r = comparison.measure(comparison.scipy_solver("BFGS"), Rosenbrock(), maxfun=5)
         assert r.nfev == 5
         assert not r.solved
         assert not r.success
@@ -276,7 +283,7 @@ class TestMeasure:
             fun(x0)
             return OptimizeResult(x=x0, nit=1, success=True, message="done")
 
-        r = compare.measure(Solver("mine", "boast", boast), Rosenbrock())
+        r = comparison.measure(Solver("mine", "boast", boast), Rosenbrock())
         assert r.false_success
         assert not r.solved
 
@@ -292,13 +299,13 @@ class TestMeasure:
             fun(np.array([6.0, 0.0]))
             return OptimizeResult(x=x0, nit=1, success=False, message="lost")
 
-        assert not compare.measure(Solver("mine", "wander", wander), Ridge()).solved
+        assert not comparison.measure(Solver("mine", "wander", wander), Ridge()).solved
 
     def test_a_solver_that_breaks_down_has_failed(self):
         def broken(fun, x0, gtol, maxfun):
             raise ZeroDivisionError("oh")
 
-        r = compare.measure(Solver("mine", "broken", broken), Rosenbrock())
+        r = comparison.measure(Solver("mine", "broken", broken), Rosenbrock())
         assert not r.success
         assert r.message == "ZeroDivisionError: oh"
 
@@ -307,7 +314,7 @@ class TestMeasure:
             raise KeyboardInterrupt
 
         with pytest.raises(KeyboardInterrupt):
-            compare.measure(Solver("mine", "interrupted", interrupted), Rosenbrock())
+            comparison.measure(Solver("mine", "interrupted", interrupted), Rosenbrock())
 
     def test_time_in_the_objective_is_not_the_solvers(self):
         class Slow(Rosenbrock):
@@ -320,7 +327,7 @@ class TestMeasure:
                 fun(x0)
             return OptimizeResult(x=x0, nit=10, success=False, message="")
 
-        r = compare.measure(Solver("mine", "look", look), Slow())
+        r = comparison.measure(Solver("mine", "look", look), Slow())
         assert r.objective_time >= 0.2
         assert r.own_time < 0.1
 
@@ -330,13 +337,13 @@ class TestMeasure:
             return OptimizeResult(x=x0, nit=0, success=True, message="")
 
         problem = Rosenbrock()
-        compare.measure(Solver("mine", "trample", trample), problem)
+        comparison.measure(Solver("mine", "trample", trample), problem)
         assert problem.x0.tolist() == [-1.2, 1.0]
 
 
 @pytest.fixture(scope="module")
 def runs():
-    chosen = [compare.scipy_solver(m) for m in ("BFGS", "L-BFGS-B")]
+    chosen = [comparison.scipy_solver(m) for m in ("BFGS", "L-BFGS-B")]
     seen = []
 
     def progress(pairs):
@@ -344,7 +351,7 @@ def runs():
             seen.append(pair)
             yield pair
 
-    found = compare.run(
+    found = comparison.run(
         chosen,
         [Rosenbrock(), Rosenbrock(name="far", x0=np.array([3.0, -4.0]))],
         progress=progress,
@@ -355,20 +362,20 @@ def runs():
 
 class TestBounds:
     def test_only_solvers_that_handle_bounds_get_them(self):
-        chosen = [compare.scipy_solver(m) for m in ("BFGS", "L-BFGS-B")]
-        runs = compare.run(chosen, [Rosenbrock(), in_the_box()])
+        chosen = [comparison.scipy_solver(m) for m in ("BFGS", "L-BFGS-B")]
+        runs = comparison.run(chosen, [Rosenbrock(), in_the_box()])
         assert [(r.problem, r.solver) for r in runs] == [
             ("rosenbrock", "scipy BFGS"),
             ("rosenbrock", "scipy L-BFGS-B"),
             ("in a box", "scipy L-BFGS-B"),
         ]
-        text = compare.table(runs)
+        text = comparison.table(runs)
         assert "1/1" in text
         assert "2/2" in text
         assert "over the 1 of 2" in text  # only one was for both
 
     def test_methods_say_whether_they_handle_bounds(self):
-        found = compare.solvers()
+        found = comparison.solvers()
         for name, row in METHODS.items():
             assert found[f"optlab:{name}"].bounds == row.bounds
         theirs = [k for k, s in found.items() if s.bounds and s.library == "scipy"]
@@ -399,16 +406,16 @@ class TestBounds:
 
 
 class TestNets:
-    @pytest.mark.parametrize("key", compare.solvers())
+    @pytest.mark.parametrize("key", comparison.solvers())
     def test_every_solver_runs_on_them(self, key):
         problem = problems.get("net_wine", hidden=(3,))
-        run = compare.measure(compare.solvers()[key], problem)
+        run = comparison.measure(comparison.solvers()[key], problem)
         assert run.solved, run.message
 
     @pytest.mark.parametrize("key", ["optlab:bfgs", "optlab:newton-cg", "scipy:bfgs"])
     def test_single_precision_is_kept(self, key):
         problem = problems.get("net_wine", hidden=(3,), dtype="float32")
-        run = compare.measure(compare.solvers()[key], problem)
+        run = comparison.measure(comparison.solvers()[key], problem)
         assert run.gtol == 1e-4
         assert run.solved, run.message
         assert run.success
@@ -442,9 +449,9 @@ class TestSolversOfOptlab:
     def test_bounds_and_second_derivatives(self, asked, name, bounds, passed):
         row = METHODS[name]
         assert row.bounds == bounds
-        solver = compare.optlab_solver(name)
+        solver = comparison.optlab_solver(name)
         assert solver.bounds == row.bounds
-        compare.measure(solver, in_the_box() if row.bounds else Rosenbrock())
+        comparison.measure(solver, in_the_box() if row.bounds else Rosenbrock())
         assert asked.keys() & {"hess", "hessp"} == passed
         assert asked["bounds"] is (BOX if row.bounds else None)
         assert asked["method"] == name
@@ -452,38 +459,38 @@ class TestSolversOfOptlab:
 
 class TestChoice:
     def test_the_standard_choice_of_solvers(self):
-        names = [str(s) for s in compare.choose_solvers(["bfgs", "l-bfgs"])]
+        names = [str(s) for s in comparison.choose_solvers(["bfgs", "l-bfgs"])]
         assert names == ["optlab bfgs", "scipy BFGS", "optlab l-bfgs", "scipy L-BFGS-B"]
 
     def test_tags_choose_problems(self):
-        chosen = compare.choose_problems(["bounded"], [1])
+        chosen = comparison.choose_problems(["bounded"], [1])
         assert [p.name for p in chosen] == problems.names("bounded")
-        chosen = compare.choose_problems(["data-fit", "hs45"], [1])
+        chosen = comparison.choose_problems(["data-fit", "hs45"], [1])
         expected = [*problems.names("data-fit"), "hs45"]
         assert [p.name for p in chosen] == expected
 
     def test_bounds_only_where_nothing_else_matches(self):
-        assert all(p.bounds is None for p in compare.choose_problems())
-        assert all(p.bounds is None for p in compare.choose_problems(["brown*"]))
-        chosen = compare.choose_problems(["brown*_bounded"], [1])
+        assert all(p.bounds is None for p in comparison.choose_problems())
+        assert all(p.bounds is None for p in comparison.choose_problems(["brown*"]))
+        chosen = comparison.choose_problems(["brown*_bounded"], [1])
         assert len(chosen) == 3
 
     def test_nets_only_where_nothing_else_matches(self):
         nets = problems.names("net")
-        assert [p.name for p in compare.choose_problems(["net"])] == nets
-        assert [p.name for p in compare.choose_problems(["*digits"])] == ["digits"]
+        assert [p.name for p in comparison.choose_problems(["net"])] == nets
+        assert [p.name for p in comparison.choose_problems(["*digits"])] == ["digits"]
         for patterns in ([], ["*"], ["data"]):
-            chosen = compare.choose_problems(patterns, [1])
+            chosen = comparison.choose_problems(patterns, [1])
             assert not {p.name for p in chosen} & set(nets)
 
     def test_parameters_are_for_the_problems_that_have_them(self):
         params = {"hidden": (3, 3), "activation": "swish", "n": 4}
         patterns = ["net_wine", "extended_rosenbrock"]
-        rosenbrock, wine = compare.choose_problems(patterns, [1], params)
+        rosenbrock, wine = comparison.choose_problems(patterns, [1], params)
         assert rosenbrock.n == 4
         assert wine.model.sizes == (13, 3, 3, 3)
         assert repr(wine.model.activations[0]).startswith("Swish")
-        (scaled,) = compare.choose_problems(["wood"], params={"scale": 2.0})
+        (scaled,) = comparison.choose_problems(["wood"], params={"scale": 2.0})
         np.testing.assert_allclose(scaled.x0, problems.get("wood", scale=2.0).x0)
 
     @pytest.mark.parametrize(
@@ -496,41 +503,41 @@ class TestChoice:
     )
     def test_a_bad_parameter_is_named(self, params, error, words):
         with pytest.raises(error, match=words):
-            compare.choose_problems(["net_wine"], params=params)
+            comparison.choose_problems(["net_wine"], params=params)
 
     def test_a_pattern_without_a_match_is_named(self):
         with pytest.raises(
             ValueError, match=r"no problem 'nix\*'; there are rosenbrock"
         ):
-            compare.choose_problems(["nix*"])
+            comparison.choose_problems(["nix*"])
 
     def test_a_methods_name_means_every_library(self):
-        names = [str(s) for s in compare.choose_solvers(["L-BFGS", "bfgs"])]
+        names = [str(s) for s in comparison.choose_solvers(["L-BFGS", "bfgs"])]
         assert names == ["optlab l-bfgs", "scipy L-BFGS-B", "optlab bfgs", "scipy BFGS"]
 
     def test_each_once(self):
-        names = [str(s) for s in compare.choose_solvers(["scipy:cg", "CG"])]
+        names = [str(s) for s in comparison.choose_solvers(["scipy:cg", "CG"])]
         assert names == ["scipy CG", "optlab cg"]
 
     def test_starts(self):
-        chosen = compare.choose_problems(["wood"], [1, 10])
+        chosen = comparison.choose_problems(["wood"], [1, 10])
         assert [p.name for p in chosen] == ["wood", "wood x10"]
         np.testing.assert_allclose(chosen[1].x0, 10 * chosen[0].x0)
 
     def test_patterns(self):
-        chosen = compare.choose_problems(["brown*", "wood"], [1])
+        chosen = comparison.choose_problems(["brown*", "wood"], [1])
         assert {"wood", "brown_dennis"} <= {p.name for p in chosen}
         assert "beale" not in {p.name for p in chosen}
 
     def test_options_are_part_of_a_solvers_name(self):
-        solver = compare.optlab_solver("bfgs", line_search="armijo")
+        solver = comparison.optlab_solver("bfgs", line_search="armijo")
         assert str(solver) == "optlab bfgs line_search=armijo"
-        assert compare.measure(solver, Rosenbrock()).solved
+        assert comparison.measure(solver, Rosenbrock()).solved
 
 
 class TestReport:
     def test_table(self, runs):
-        text = compare.table(runs)
+        text = comparison.table(runs)
         assert "scipy BFGS" in text
         assert text.count("2/2") == 2
         assert "over the 2 of 2" in text
@@ -546,7 +553,7 @@ class TestReport:
                 "scipy L-BFGS-B": 60,
             }.items()
         ]
-        lines = compare.table(runs).splitlines()
+        lines = comparison.table(runs).splitlines()
         pairs = {a.split("  ")[0]: a.split() for a in lines if " / " in a}
         assert list(pairs) == [
             "optlab bfgs / scipy BFGS",
@@ -557,19 +564,19 @@ class TestReport:
 
     def test_a_method_without_a_twin_is_set_beside_all(self):
         runs = [made_up(solver=s) for s in ("optlab gd", "scipy BFGS", "scipy CG")]
-        text = compare.table(runs)
+        text = comparison.table(runs)
         assert "optlab gd / scipy BFGS" in text
         assert "optlab gd / scipy CG" in text
 
     def test_products_have_a_column_where_there_are_any(self, runs):
-        assert "products" not in compare.table(runs)
-        text = compare.table([made_up(), made_up(solver="mine", products=4)])
+        assert "products" not in comparison.table(runs)
+        text = comparison.table([made_up(), made_up(solver="mine", products=4)])
         assert "products" in text.splitlines()[0]
         assert [line.split()[-2] for line in text.splitlines()[2:4]] == ["0.0", "4.0"]
 
     def test_csv(self, runs, tmp_path):
         path = tmp_path / "runs.csv"
-        compare.write_csv(runs, path)
+        comparison.write_csv(runs, path)
         with path.open(newline="") as file:
             rows = list(csv.DictReader(file))
         assert len(rows) == 4
@@ -579,6 +586,6 @@ class TestReport:
 
     def test_plot(self, runs, tmp_path):
         pytest.importorskip("matplotlib")
-        written = compare.plot(runs, tmp_path / "new")
+        written = comparison.plot(runs, tmp_path / "new")
         assert [p.name for p in written] == ["profiles.png", "convergence.png"]
         assert all(p.stat().st_size > 10_000 for p in written)
