@@ -14,6 +14,7 @@ from optlab.learning_rate import find_learning_rate
 from optlab.minimize import minimize
 from optlab.result import OptimizeResult, Status
 from optlab.search import line_search
+from optlab.solver import Iterates, Solver, Want, iterate, resume
 
 if TYPE_CHECKING:
     from optlab import nn as nn
@@ -23,8 +24,11 @@ if TYPE_CHECKING:
 __all__ = [
     "Comparison",
     "FiniteSum",
+    "Iterates",
     "OptimizeResult",
+    "Solver",
     "Status",
+    "Want",
     "__version__",
     "check_gradient",
     "compare",
@@ -33,10 +37,12 @@ __all__ = [
     "fmin_cg",
     "fmin_l_bfgs_b",
     "fmin_ncg",
+    "iterate",
     "line_search",
     "minimize",
     "nn",
     "problems",
+    "resume",
     "scipy_method",
     "show_config",
     "sklearn_optimizer",

@@ -1,7 +1,7 @@
 """From what the user hands in to an objective that a machine can run."""
 
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Self
 
 import numpy as np
 from scipy.optimize import HessianUpdateStrategy
@@ -143,6 +143,15 @@ class Objective:
             raise ValueError(
                 "hess='cs' needs the gradient: jac must be callable or True"
             )
+
+    @classmethod
+    def elsewhere(cls, second: str | None) -> Self:
+        """An objective that is evaluated elsewhere, and brings all its derivatives."""
+        self = cls.__new__(cls)
+        self.fun = self.jac = self.hess = self.hessp = None
+        self.capsule = self.dtype = self.given = None
+        self.mode, self.second = "joint", second or "hessp"
+        return self
 
     @property
     def differences(self) -> bool:

@@ -17,7 +17,7 @@ from optlab_c.objectives import Objective, foreign, function_in
 FUN = "double (int n, const double *x, double *grad, void *user_data)"
 HV = "void (int n, const double *x, const double *v, double *out, void *user_data)"
 
-_POINTER: type = ctypes._CFuncPtr  # type: ignore[attr-defined]
+_POINTER: Any = ctypes._CFuncPtr  # type: ignore[attr-defined]
 _OBJECTIVE = "optlab_objective"
 MOST = 2**31 - 1
 

@@ -1,32 +1,12 @@
-"""`minimize`: normalise, look up, run, wrap."""
+"""`minimize`: prepare, run, wrap."""
 
 from collections.abc import Callable, Mapping
 from typing import Any
-from warnings import warn
 
-import numpy as np
-
-from optlab.bounds import Sides, as_bounds, clip_start, in_precision
-from optlab.evaluate import Objective, as_args, in_dtype, start_point
-from optlab.foreign import compiled
-from optlab.hessian import Operator, Sparse
-from optlab.methods import METHODS, Method, find_method
-from optlab.observe import Observer
-from optlab.options import not_negative, stack_level
-from optlab.plan import Plan, as_options, plan_run
-from optlab.report import explain
-from optlab.result import Deferred, InverseHessian, OptimizeResult, Status
+from optlab.plan import as_options
+from optlab.result import OptimizeResult
+from optlab.run import Run, prepare
 from optlab.stochastic import Rule, find_rule, minimize_sum
-from optlab.workers import pool
-from optlab_c.machine import Machine, all_open
-
-# A dense inverse Hessian pays for itself up to here; beyond, L-BFGS is chosen.
-BFGS_UP_TO = 300
-
-# A Hessian by differences takes n gradients: beyond, products are the better choice.
-DIFFERENCES_UP_TO = 500
-
-_STATUS = {int(status): status for status in Status}  # faster than Status(number)
 
 
 def minimize(
@@ -125,6 +105,11 @@ def minimize(
         history : bool, default False
             Keep f, gnorm, alpha, nfev, nhev and seconds per iterate as
             ``result.history``.
+        checkpoint : path, optional
+            A file that `optlab.resume` continues from, should the run be cut off; it is
+            written at the start and the end, too.
+        checkpoint_every : float, default 60
+            Seconds between two of them, at least.
 
         And of one method only:
 
@@ -134,6 +119,9 @@ def minimize(
             "cg": how the new gradient and the last direction are combined.
         hess_inv0 : array_like, shape (n, n)
             "bfgs", without bounds: symmetric, positive definite.
+        warm_start : OptimizeResult, optional
+            "bfgs", "l-bfgs", "l-bfgs-b": begin with the curvature that this run has seen,
+            on a neighbouring problem.
         maxcor : int
             "l-bfgs", "l-bfgs-b": the number of pairs; by default as many as memory
             traffic allows, from 10 for large n to 60, at most 5 n, and 10 with bounds.
@@ -151,7 +139,8 @@ def minimize(
             "trust-ncg": the first radius (by default as long as x), the largest (none),
             and the least share of the promised decrease that is accepted (0.15).
 
-        Stochastic methods take `gtol`, `norm`, `dtype` and `disp` of these, and:
+        Stochastic methods take `gtol`, `norm`, `dtype`, `disp`, `checkpoint` and
+        `checkpoint_every` of these, and:
 
         batch_size : int, default 32
             Samples in a batch; capped at all of them, with a warning.
@@ -237,52 +226,25 @@ def minimize(
     if rule is not None:
         _refuse(rule, args, jac, hess, hessp, bounds, constraints)
         return minimize_sum(rule, fun, x0, callback, tol, as_options(options))
-    x0 = start_point(x0)
-    fun, hessp, args = compiled(fun, jac, hessp, args, x0.size)
-    args = as_args(args)
-    row = _choose(method, x0.size, bounds)
-    objective = Objective(fun, jac, hess, hessp)
-    box = _box(row, bounds, x0.size)
-    _check(row, objective, x0.size, constraints)
-    if callback is not None and not callable(callback):
-        raise TypeError(f"callback must be callable, got {callback!r}")
-    if tol is not None:
-        options = {"gtol": not_negative("tol", tol), **as_options(options)}
-    plan = plan_run(row, objective, x0.size, options, bounded=box is not None)
-    x0 = in_dtype(x0, plan.dtype)
-    if box is not None:
-        box = in_precision(box, plan.dtype)
-        x0 = clip_start(x0, *box)
-
-    differences = plan.differences or (
-        row.second_order and objective.second_differences
+    task = prepare(
+        fun,
+        x0,
+        args,
+        method,
+        jac,
+        hess,
+        hessp,
+        bounds,
+        constraints,
+        tol,
+        callback,
+        options,
     )
-    with pool(plan.common.workers if differences else None) as parallel_map:
-        runnable = objective.bind(
-            args, plan, second=row.second_order, bounds=box, map=parallel_map
-        )
-        if row.second_order and objective.second in ("hess", "hessp"):
-            # Before any work: is it one, and of what kind?
-            kind = _first_look(runnable, objective, x0)
-            if kind is Sparse and row.second == "hess":
-                plan = plan_run(
-                    row, objective, x0.size, options, solved=True, tell=False
-                )
-        machine = Machine(plan.settings, x0, box)
-        if plan.hess_inv0 is not None:
-            machine.give_inverse(plan.hess_inv0)
-        observer = Observer.of(callback, plan.common)
-        status = _STATUS[machine.run(runnable, observer)]
-        error = runnable.gradient_error if plan.differences else 0.0
-        if status is Status.CONVERGED and error > plan.common.gtol and machine.refine():
-            status = _STATUS[machine.run(runnable, observer)]
-            error = runnable.gradient_error
-    result = _wrap(machine, plan, status, error)
-    if plan.differences and box is not None:
-        result.jac[box[0] == box[1]] = np.nan  # what may not be moved has no difference
-    if observer is not None:
-        observer.finish(result)
-    if plan.common.disp:
+    with task.workers() as parallel_map:
+        run = Run.begin(task, parallel_map)
+        run.go()
+    result = run.result()
+    if task.plan.common.disp:
         print(result.summary())
     return result
 
@@ -295,104 +257,3 @@ def _refuse(rule: Rule, args: Any, jac: Any, *others: Any) -> None:
     for name, value in zip(names, (args, *others), strict=True):
         if value is not None and value != () and value != []:
             raise ValueError(f"{name} is not handled by method {rule.name!r}")
-
-
-def _first_look(runnable: Any, objective: Objective, x0: np.ndarray) -> type | None:
-    """The kind of matrix that `hess` gives; errors name `hess` or `hessp`."""
-    kind = None
-    if objective.second == "hess":
-        kind = type(runnable.first_hessian(x0))
-    if kind is None or kind is Operator:
-        runnable.first_product(x0)
-    return kind
-
-
-def _choose(method: str | None, n: int, bounds: Any) -> Method:
-    if method is not None:
-        return find_method(method)
-    if bounds is not None:
-        return METHODS["l-bfgs-b"]
-    return METHODS["bfgs" if n <= BFGS_UP_TO else "l-bfgs"]
-
-
-def _box(row: Method, bounds: Any, n: int) -> Sides | None:
-    """The bounds, if there are any; refused by methods that do not handle them."""
-    box = as_bounds(bounds, n)
-    if box is None or all_open(*box):
-        return None
-    if not row.bounds:
-        able = ", ".join(name for name, other in METHODS.items() if other.bounds)
-        raise ValueError(
-            f"bounds are not handled by method {row.name!r}, but by {able}"
-        )
-    return box
-
-
-def _check(row: Method, objective: Objective, n: int, constraints: Any) -> None:
-    """Refuse what would change the answer; warn of what is merely not needed."""
-    if constraints is not None and (
-        not isinstance(constraints, (tuple, list, dict)) or len(constraints) > 0
-    ):
-        raise ValueError(f"constraints are not handled by method {row.name!r}")
-    if not row.second_order:
-        if objective.given:
-            warn(
-                f"{objective.given} is not used by method {row.name!r}",
-                RuntimeWarning,
-                stacklevel=stack_level(),
-            )
-        return
-    if objective.differences:
-        raise ValueError(
-            f"jac is required by method {row.name!r}: a callable, or True where fun "
-            "gives both"
-        )
-    whole = row.second == "hess" and objective.second_differences
-    if whole and n > DIFFERENCES_UP_TO:
-        raise ValueError(
-            f"hess is required by method {row.name!r} beyond n = {DIFFERENCES_UP_TO}, "
-            f"got n = {n}; method 'newton-cg' needs products only"
-        )
-
-
-def _wrap(
-    machine: Machine,
-    plan: Plan,
-    status: Status,
-    gradient_error: float,
-) -> OptimizeResult:
-    x, f, g, gnorm = machine.result()
-    # A gradient that rounding hides is not small, and a saddle is no minimum. Written so
-    # that NaN is no success.
-    success = (
-        gnorm <= plan.common.gtol
-        and gradient_error <= plan.common.gtol
-        and status is not Status.NONFINITE_START
-        and not machine.at_saddle
-    )
-    if status is Status.CONVERGED and not success:
-        status = Status.ROUNDING
-    return OptimizeResult(
-        x=x,
-        fun=f,
-        jac=g,
-        hess_inv=_inverse_hessian(machine, plan),
-        nit=machine.k,
-        nfev=machine.nfev,
-        njev=machine.njev,
-        nhev=machine.nhev,
-        success=success,
-        status=status,
-        message=explain(status, f, gnorm, gradient_error, machine, plan),
-        method=plan.row.name,
-    )
-
-
-def _inverse_hessian(machine: Machine, plan: Plan) -> Any:
-    if plan.row.inverse is None:
-        return None
-    if plan.row.inverse == "operator":
-        return Deferred(lambda: InverseHessian(machine))
-    if plan.bounded:
-        return Deferred(lambda: InverseHessian(machine).todense())
-    return Deferred(machine.inverse)

@@ -1,7 +1,7 @@
 """What happens at every iterate: the user's callback, the history, the list of iterates."""
 
 import inspect
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from time import perf_counter
 from typing import Any
 
@@ -9,7 +9,7 @@ import numpy as np
 
 from optlab.options import Common
 from optlab.result import OptimizeResult, Status
-from optlab_c.machine import Machine
+from optlab_c.machine import PAUSED, Machine
 
 FIELDS = ("f", "gnorm", "alpha", "nfev", "nhev", "seconds")
 
@@ -17,8 +17,11 @@ FIELDS = ("f", "gnorm", "alpha", "nfev", "nhev", "seconds")
 class Observer:
     """Called by the machine at every iterate, the start included."""
 
-    def __init__(self, callback: Callable[..., Any] | None, common: Common) -> None:
+    def __init__(
+        self, callback: Callable[..., Any] | None, common: Common, pauses: bool
+    ) -> None:
         self.callback = callback
+        self.pauses = pauses
         self.wants_result = callback is not None and wants_result(callback)
         self.rows: list[tuple[float, ...]] | None = [] if common.history else None
         self.iterates: list[np.ndarray] | None = [] if common.return_all else None
@@ -26,12 +29,16 @@ class Observer:
 
     @classmethod
     def of(
-        cls, callback: Callable[..., Any] | None, common: Common
+        cls,
+        callback: Callable[..., Any] | None,
+        common: Common,
+        *,
+        pauses: bool = False,
     ) -> "Observer | None":
-        """An observer, if there is anything to observe."""
-        if callback is None and not (common.history or common.return_all):
+        """An observer, if there is anything to observe, or to pause for."""
+        if callback is None and not (common.history or common.return_all or pauses):
             return None
-        return cls(callback, common)
+        return cls(callback, common, pauses)
 
     def __call__(self, machine: Machine) -> int:
         """Note an iterate and show it to the callback: 0, or the status to end with."""
@@ -48,8 +55,9 @@ class Observer:
                     perf_counter() - self.began,
                 )
             )
+        on = PAUSED if self.pauses else 0
         if self.callback is None or machine.k == 0:
-            return 0
+            return on
         try:
             if self.wants_result:
                 self.callback(
@@ -65,7 +73,23 @@ class Observer:
                 self.callback(machine.x)
         except StopIteration:
             return int(Status.CALLBACK)
-        return 0
+        return on
+
+    def save(self, arrays: dict[str, np.ndarray]) -> float:
+        """Add what was noted to the arrays; return the seconds it took."""
+        if self.rows is not None:
+            arrays["history"] = np.array(self.rows, float).reshape(-1, len(FIELDS))
+        if self.iterates is not None:
+            arrays["allvecs"] = np.array(self.iterates)
+        return perf_counter() - self.began
+
+    def load(self, arrays: Mapping[str, np.ndarray], seconds: float) -> None:
+        """Go on from what was saved."""
+        self.began = perf_counter() - seconds
+        if self.rows is not None:
+            self.rows = [tuple(row) for row in arrays.get("history", ())]
+        if self.iterates is not None:
+            self.iterates = list(arrays.get("allvecs", ()))
 
     def finish(self, result: OptimizeResult) -> None:
         """Add what was kept."""

@@ -199,6 +199,30 @@ def definite_matrix(name: str, value: Any) -> np.ndarray:
     return matrix
 
 
+def curvature(name: str, value: Any) -> Any:
+    """The inverse Hessian of a result, whose type says what can be made of it."""
+    inverse = getattr(value, "hess_inv", None)
+    if hasattr(inverse, "sk") and hasattr(inverse, "yk"):
+        return inverse
+    if isinstance(inverse, np.ndarray):
+        return definite_matrix(f"{name}.hess_inv", inverse)
+    raise TypeError(
+        f"{name} must be a result with hess_inv, of 'bfgs' or 'l-bfgs', got "
+        f"{type(value).__name__}"
+    )
+
+
+def path(name: str, value: Any) -> str:
+    """The path of a file."""
+    try:
+        place = os.fsdecode(value)
+    except TypeError:
+        raise TypeError(f"{name} must be a path, got {value!r}") from None
+    if not place:
+        raise ValueError(f"{name} must be a path, got an empty one")
+    return place
+
+
 def option(default: Any, check: Check) -> Any:
     """A dataclass field with the check of its value."""
     return field(default=default, metadata={"check": check})
@@ -249,6 +273,8 @@ class Common(Group):
     disp: bool = option(False, flag)
     return_all: bool = option(False, flag)
     history: bool = option(False, flag)
+    checkpoint: str | None = option(None, optional(path))
+    checkpoint_every: float = option(60.0, not_negative)
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -263,6 +289,7 @@ class BFGS(Group):
     """BFGS: where the inverse Hessian starts."""
 
     hess_inv0: np.ndarray | None = option(None, optional(definite_matrix))
+    warm_start: Any = option(None, optional(curvature))
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -271,6 +298,7 @@ class LBFGS(Group):
 
     maxcor: int | None = option(None, optional(integer(1, 10_000)))
     corrected: bool = option(True, flag)
+    warm_start: Any = option(None, optional(curvature))
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)

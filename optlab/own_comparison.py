@@ -33,10 +33,11 @@ from optlab.comparison import (
 from optlab.drawing import axes
 from optlab.evaluate import Objective, as_args, in_dtype, start_point
 from optlab.methods import METHODS, Method
-from optlab.minimize import DIFFERENCES_UP_TO, minimize
+from optlab.minimize import minimize
 from optlab.options import flag, integer, limit, not_negative
 from optlab.problems import stationarity
 from optlab.result import OptimizeResult, Status
+from optlab.run import DIFFERENCES_UP_TO
 from optlab_c.machine import all_open
 
 __all__ = ["Comparison", "Row", "compare"]

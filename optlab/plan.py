@@ -53,7 +53,13 @@ class Plan:
     common: Common
     settings: Settings
     hess_inv0: np.ndarray | None
+    warm_start: Any  # an inverse Hessian of another run
     ignored: tuple[str, ...]  # options of other methods
+
+    @property
+    def dense(self) -> bool:
+        """Whether the run keeps a whole matrix."""
+        return self.row.dense and not self.bounded
 
 
 def as_options(given: Any) -> Mapping[str, Any]:
@@ -165,6 +171,11 @@ def _plan(row: Method, n: int, kind: Kind, given: dict[str, Any]) -> Plan:
             raise ValueError(f"eta must be less than c2, got {c1} and {c2}")
     if hess_inv0 is not None and bounded:
         raise ValueError("hess_inv0 is not handled together with bounds")
+    warm_start = values.get("warm_start")
+    if warm_start is not None:
+        _check_warm_start(warm_start, n, row.dense and not bounded)
+        if hess_inv0 is not None:
+            raise ValueError("hess_inv0 and warm_start exclude each other")
     if wanted is not None and common.dtype not in (None, wanted.name):
         raise ValueError(f"dtype must be {wanted.name!r} for this fun")
     dtype = wanted or np.dtype(common.dtype or np.float64)
@@ -210,5 +221,24 @@ def _plan(row: Method, n: int, kind: Kind, given: dict[str, Any]) -> Plan:
         gamma=getattr(search, "shrinkage", 0.66),
     )
     return Plan(
-        row, n, dtype, differences, bounded, common, settings, hess_inv0, ignored
+        row,
+        n,
+        dtype,
+        differences,
+        bounded,
+        common,
+        settings,
+        hess_inv0,
+        warm_start,
+        ignored,
     )
+
+
+def _check_warm_start(inverse: Any, n: int, dense: bool) -> None:
+    """A ValueError where a run cannot begin with this inverse Hessian."""
+    if inverse.shape[0] != n:
+        raise ValueError(f"warm_start must be of {n} unknowns, got {inverse.shape[0]}")
+    if not dense and not hasattr(inverse, "sk"):
+        raise ValueError(
+            "warm_start must have pairs here: be the result of 'l-bfgs', not of 'bfgs'"
+        )

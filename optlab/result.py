@@ -30,6 +30,7 @@ class Status(IntEnum):
         member.sentence = sentence
         return member
 
+    RUNNING = -1, "The run has not ended."
     CONVERGED = 0, "The gradient meets gtol."
     MAXITER = 1, "The limit on iterations was reached (maxiter)."
     LINE_SEARCH = 2, "The line search found no acceptable step."

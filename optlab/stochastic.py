@@ -11,6 +11,8 @@ from warnings import warn
 import numpy as np
 from scipy.optimize import OptimizeWarning
 
+from optlab import checkpoint
+from optlab.checkpoint import Checkpoint, Keeper
 from optlab.checks import generator
 from optlab.evaluate import in_dtype, start_point
 from optlab.finite_sum import Sum, Validation, as_sum, hold_out
@@ -26,6 +28,7 @@ from optlab.options import (
     one_of,
     option,
     optional,
+    path,
     positive,
     real,
     share,
@@ -168,6 +171,8 @@ class Stochastic(Group):
     dtype: str | None = option(None, optional(one_of("float32", "float64")))
     rng: Any = option(None, lambda name, value: generator(value))
     disp: bool = option(False, flag)
+    checkpoint: str | None = option(None, optional(path))
+    checkpoint_every: float = option(60.0, not_negative)
 
     def __post_init__(self) -> None:
         super().__post_init__()
@@ -277,6 +282,8 @@ class Run:
     ) -> None:
         self.opt, self.machine = opt, machine
         self.train, self.validate = train, validate
+        self.keeper: Keeper | None = None
+        self.status: Status | None = None  # how it has ended
         self.began = perf_counter()
         self.rows: list[tuple[float, ...]] = []
         self.evaluations = 0  # over all samples, beside the machine's
@@ -298,7 +305,7 @@ class Run:
         opt, machine = self.opt, self.machine
         if callable(opt.schedule):
             machine.scale = _scale(opt.schedule, machine.epoch)
-        if machine.run(self.train) == DONE:
+        if machine.run(self.train, self.keeper) == DONE:
             return Status.DIVERGED
         x = self.x = machine.x
         f = gnorm = loss = score = math.nan
@@ -316,6 +323,34 @@ class Run:
         if callback is not None and _stops(callback, x, machine):
             return Status.CALLBACK
         return Status.EPOCHS if machine.epoch >= opt.epochs else None
+
+    def save(self, arrays: dict[str, np.ndarray]) -> dict[str, Any]:
+        """Add arrays to those given, and return the rest, that `load` goes on from."""
+        arrays["machine"] = np.frombuffer(self.machine.save(), np.uint8)
+        arrays["history"] = np.array(self.rows, float).reshape(-1, len(FIELDS))
+        for name in ("x", "best_x"):
+            if getattr(self, name) is not None:
+                arrays[name] = getattr(self, name)
+        return {
+            "evaluations": self.evaluations,
+            "best_loss": self.best_loss,
+            "waited": self.waited,
+            "seconds": perf_counter() - self.began,
+            "status": None if self.status is None else int(self.status),
+            "known": self.last is not None and self.last.x is self.x,
+        }
+
+    def load(self, facts: Mapping[str, Any], arrays: Mapping[str, np.ndarray]) -> None:
+        """Go on from what was saved, but for the machine."""
+        self.rows = [tuple(row) for row in arrays["history"]]
+        self.x, self.best_x = arrays.get("x"), arrays.get("best_x")
+        self.evaluations = facts["evaluations"]
+        self.best_loss, self.waited = facts["best_loss"], facts["waited"]
+        self.began = perf_counter() - facts["seconds"]
+        if facts["status"] is not None:
+            self.status = next(s for s in Status if s == facts["status"])
+        if facts["known"] and self.x is not None:
+            self.last = Candidate(self.x, self.train, self.opt.norm)
 
     def _impatient(self, x: np.ndarray, loss: float) -> bool:
         """Note a validation loss; whether a better one was too long ago."""
@@ -353,29 +388,99 @@ def minimize_sum(
     """Minimise a finite sum by a stochastic method, as `optlab.minimize` describes it."""
     if tol is not None:
         given = {"gtol": not_negative("tol", tol), **given}
-    (opt,), ignored = split(given, (Stochastic,), known_options())
-    assert isinstance(opt, Stochastic)
     w0 = start_point(x0)
     if callback is not None and not callable(callback):
         raise TypeError(f"callback must be callable, got {callback!r}")
+    return _run(rule, fun, w0, callback, given)
+
+
+def resume_sum(
+    saved: Checkpoint,
+    path: Any,
+    fun: Any,
+    callback: Callable[..., Any] | None,
+    more: Mapping[str, Any],
+) -> OptimizeResult:
+    """Go on with a stochastic run, as `optlab.resume` describes it."""
+    again = {"gtol", "epochs", *saved.facts.get("others", ())}
+    for name in more.keys() - again:
+        raise ValueError(f"{name} is that of the run, and cannot be another")
+    if callback is not None and not callable(callback):
+        raise TypeError(f"callback must be callable, got {callback!r}")
+    try:
+        rule, x0 = RULES[saved.facts["method"]], saved.arrays["x0"]
+        given = checkpoint.joined(saved.facts, saved.arrays, more)
+        given["rng"] = _generator(saved.facts["rng"])
+    except (KeyError, TypeError) as error:
+        raise ValueError(f"{str(path)!r} is damaged: {error}") from None
+    return _run(rule, fun, x0, callback, given, saved)
+
+
+def _generator(state: dict[str, Any]) -> np.random.Generator:
+    """The generator that was in this state."""
+    bits = getattr(np.random, state["bit_generator"])()
+    bits.state = state
+    return np.random.Generator(bits)
+
+
+def _run(
+    rule: Rule,
+    fun: Any,
+    w0: np.ndarray,
+    callback: Callable[..., Any] | None,
+    given: Mapping[str, Any],
+    saved: Checkpoint | None = None,
+) -> OptimizeResult:
+    """Run to the end, from w0 or from where a run was saved."""
+    (opt,), ignored = split(given, (Stochastic,), known_options())
+    assert isinstance(opt, Stochastic)
+    rng = opt.rng.bit_generator.state  # before anything is drawn
     total = as_sum(fun, w0.size, opt.dtype)
     train, validate = hold_out(total, opt.validation, opt.rng)
     w0 = in_dtype(w0, train.dtype)
     machine = machine_for(rule, opt, w0, train)
-    _tell(rule, opt, given, ignored, train.n_samples)
+    if saved is None:
+        _tell(rule, opt, given, ignored, train.n_samples)
+    else:
+        machine = Machine.load(saved.arrays["machine"].tobytes())
     progress = _Progress(opt) if opt.disp else None
 
     run = Run(opt, machine, train, validate)
     first = run.candidate(w0.copy())
-    status = None if first.finite else Status.NONFINITE_START
-    while status is None:
-        status = run.epoch(callback)
-        if progress is not None and status is not Status.DIVERGED:
+    if saved is not None:
+        run.load(saved.facts, saved.arrays)
+    if opt.checkpoint is not None:
+
+        def make(machine: Machine) -> Checkpoint:
+            """All that the run continues from."""
+            options, arrays, others = checkpoint.split(
+                {name: value for name, value in given.items() if name != "rng"}
+            )
+            arrays["x0"] = w0
+            facts = {
+                "method": rule.name,
+                "options": options,
+                "others": others,
+                "rng": rng,
+            }
+            return Checkpoint("stochastic", facts | run.save(arrays), arrays)
+
+        run.keeper = Keeper(opt.checkpoint, opt.checkpoint_every, make)
+        run.keeper.write(machine)
+    if not first.finite:
+        run.status = Status.NONFINITE_START
+    if run.status is Status.EPOCHS and machine.epoch < opt.epochs:
+        run.status = None  # there are more of them now
+    while run.status is None:
+        run.status = run.epoch(callback)
+        if progress is not None and run.status is not Status.DIVERGED:
             progress.show(run.rows[-1])
     if progress is not None:
         progress.close()
+    if run.keeper is not None:
+        run.keeper.write(machine)
 
-    found, status = run.result(first, status)
+    found, status = run.result(first, run.status)
     gtol = 1e-5 if opt.gtol is None else opt.gtol
     result = OptimizeResult(
         x=found.x,

@@ -398,6 +398,7 @@ cdef class PythonObjective:
             "wide": bool(self.wide),
             "step": self.step,
             "gradient_error": self.gradient_error,
+            "nhev": self.early_nhev,
         }, self.hess_x
 
     def load(self, dict saved, hess_x):
@@ -406,6 +407,7 @@ cdef class PythonObjective:
         self.wide = saved["wide"]
         self.step = saved["step"]
         self.gradient_error = saved["gradient_error"]
+        self.early_nhev = saved["nhev"]
         if hess_x is not None and self.second == MATRIX:
             x = self.given(hess_x, "x")
             self.hess_answer = self.call(self.hess, cnp.PyArray_DATA(x))

@@ -34,9 +34,9 @@ def linear(
     loss: int,
     width: int = 64,
 ) -> object: ...
-
 def function_in(capsule: object) -> tuple[str, int, int]: ...
 def foreign(fun: int, hv: int, n: int, user_data: int, keep: object) -> object: ...
+
 @disjoint_base
 class Objective:
     __optlab_objective__: object

@@ -94,9 +94,10 @@ cdef extern from "stochastic/stochastic.h" nogil:
         const optlab_objective* objective
         int64_t nfev
         int64_t njev
+        int want
         int (*poll)(void* ctx) noexcept nogil
+        int (*keep)(void* ctx) noexcept nogil
         void* poll_ctx
-        double last_poll
     size_t stochastic_size(const stochastic_options* opt)
     void stochastic_bind(stochastic* m, void* memory)
     void stochastic_start(stochastic* m)
@@ -223,6 +224,17 @@ cdef int poll_signals(void* ctx) noexcept with gil:
     return 0
 
 
+cdef int keep(void* ctx) noexcept with gil:
+    """Let the keeper of a Machine save it."""
+    cdef Machine self = <Machine>ctx
+    try:
+        self.keeper(self)
+    except BaseException as error:
+        self.error = error
+        return -1
+    return 0
+
+
 MAGIC = b"optlab stochastic 1"
 
 
@@ -237,7 +249,7 @@ cdef class Machine:
     cdef stochastic_loop loop
     cdef void* memory
     cdef size_t bytes
-    cdef int wanted
+    cdef object keeper
     cdef BaseException error
 
     def __init__(
@@ -321,15 +333,14 @@ cdef class Machine:
         self.loop.machine = &self.m
         return 0
 
-    def run(self, objective):
+    def run(self, objective, keeper=None):
         """Run to the end of the epoch; returns EPOCH, or DONE where the run diverged.
 
-        `objective` is a PythonSum, or a compiled finite sum or its capsule.
+        `objective` is a PythonSum, or a compiled finite sum or its capsule;
+        `keeper(machine)`, called now and then, may save the machine.
         """
         cdef int event
         cdef PythonSum python = None
-        if self.wanted:
-            raise RuntimeError("tell what was asked before you run")
         if isinstance(objective, PythonSum):
             python = objective
             self.loop.objective = &python.c
@@ -343,9 +354,14 @@ cdef class Machine:
         ):
             raise ValueError("the objective is not the one that the run is for")
         self.loop.poll = poll_signals
+        self.loop.keep = NULL
+        if keeper is not None:
+            self.loop.keep = keep
+        self.keeper = keeper
         self.loop.poll_ctx = <void*>self
         with nogil:
             event = stochastic_run(&self.loop)
+        self.keeper = None
         error, self.error = self.error, None
         if python is not None and error is None:
             error, python.error = python.error, None
@@ -357,12 +373,12 @@ cdef class Machine:
 
     def ask(self):
         """What is wanted (a mask, or an event), the point, and the samples or None."""
-        cdef int want = self.wanted
+        cdef int want = self.loop.want
         if not want:
             want = stochastic_advance(&self.m)
         if want < 0:
             return want, None, None
-        self.wanted = want
+        self.loop.want = want
         cdef optlab_point point = stochastic_question(&self.m)
         cdef cnp.ndarray indices = None
         if want & OPTLAB_BATCH:
@@ -377,11 +393,11 @@ cdef class Machine:
         cdef optlab_point point = stochastic_question(&self.m)
         cdef cnp.ndarray array
         cdef double value = 0.0
-        if not self.wanted:
+        if not self.loop.want:
             raise ValueError("only what was asked for can be told")
-        if self.wanted & OPTLAB_F:
+        if self.loop.want & OPTLAB_F:
             value = f
-        if self.wanted & OPTLAB_G:
+        if self.loop.want & OPTLAB_G:
             array = np.ascontiguousarray(g, self.dtype)
             if array.ndim != 1 or array.size != self.m.st.opt.n:
                 raise ValueError(f"g must have shape ({self.m.st.opt.n},)")
@@ -391,11 +407,11 @@ cdef class Machine:
                 vec_bytes(self.m.st.opt.dtype, self.m.st.opt.n),
             )
             self.loop.njev += 1
-        if self.wanted & OPTLAB_F:
+        if self.loop.want & OPTLAB_F:
             point.f = value
             self.loop.nfev += 1
-        stochastic_tell(&self.m, self.wanted, &point)
-        self.wanted = 0
+        stochastic_tell(&self.m, self.loop.want, &point)
+        self.loop.want = 0
 
     # Reading it
 
@@ -471,7 +487,7 @@ cdef class Machine:
             (
                 sizeof(stochastic_state),
                 self.bytes,
-                self.wanted,
+                self.loop.want,
                 self.loop.nfev,
                 self.loop.njev,
             ),
@@ -485,7 +501,7 @@ cdef class Machine:
         cdef Machine self = Machine.__new__(Machine)
         cdef int64_t state, bytes_
         head, body = unseal(MAGIC, 5, saved)
-        state, bytes_, self.wanted, self.loop.nfev, self.loop.njev = head
+        state, bytes_, self.loop.want, self.loop.nfev, self.loop.njev = head
         if state != sizeof(stochastic_state) or len(body) != state + bytes_:
             raise ValueError("saved: made by another build")
         cdef const char* data = body

@@ -13,7 +13,7 @@ from scipy.sparse.linalg import LinearOperator, aslinearoperator
 
 from optlab import Status, minimize, problems
 from optlab.methods import METHODS
-from optlab.minimize import DIFFERENCES_UP_TO
+from optlab.run import DIFFERENCES_UP_TO
 from tests.functions import (
     SMOOTH,
     Counted,

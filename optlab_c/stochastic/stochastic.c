@@ -308,19 +308,31 @@ void stochastic_tell(stochastic *m, int told, const optlab_point *point)
 
 /* ---- the loop ------------------------------------------------------------------------- */
 
+static int interrupted(stochastic_loop *loop)
+{
+    if (!poll_due(&loop->last_poll))
+        return 0;
+    return (loop->poll && loop->poll(loop->poll_ctx)) ||
+           (loop->keep && loop->keep(loop->poll_ctx));
+}
+
 int stochastic_run(stochastic_loop *loop)
 {
     stochastic *m = loop->machine;
     for (;;) {
-        int want = stochastic_advance(m);
-        if (want < 0)
-            return want;
+        if (loop->want == 0) {
+            int event = stochastic_advance(m);
+            if (event < 0)
+                return event;
+            loop->want = event;
+        }
+        int want = loop->want;
         optlab_point point = stochastic_question(m);
-        if (poll_interrupted(loop->poll, loop->poll_ctx, &loop->last_poll) ||
-            loop->objective->eval(loop->objective->ctx, want, &point) != 0)
+        if (interrupted(loop) || loop->objective->eval(loop->objective->ctx, want, &point))
             return OPTLAB_ABORTED;
         loop->nfev += (want & OPTLAB_F) != 0;
         loop->njev += (want & OPTLAB_G) != 0;
         stochastic_tell(m, want, &point);
+        loop->want = 0;
     }
 }

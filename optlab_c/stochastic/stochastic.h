@@ -120,8 +120,10 @@ typedef struct stochastic_loop {
     stochastic *machine;
     const optlab_objective *objective;
     int64_t nfev, njev; /* calls */
+    int want;           /* asked and not yet answered: a mask */
     int (*poll)(void *ctx); /* now and then between evaluations; non-zero aborts */
-    void *poll_ctx;
+    int (*keep)(void *ctx); /* the same, where the run can be saved */
+    void *poll_ctx; /* of both */
     double last_poll;
 } stochastic_loop;
 

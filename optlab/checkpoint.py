@@ -1,0 +1,142 @@
+"""Files that a run continues from: npz without pickle, of one version, replaced at once.
+
+A file holds facts, as JSON, and arrays. It is written beside its place and then put there,
+so that whoever reads it finds the old one or the new one, whenever the writing ends.
+"""
+
+import json
+import os
+import tempfile
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from time import monotonic
+from typing import Any, NamedTuple
+from zipfile import BadZipFile
+
+import numpy as np
+
+from optlab._version import __version__
+
+FORMAT = 1
+
+
+class Checkpoint(NamedTuple):
+    """What is in a file."""
+
+    kind: str  # "descent" or "stochastic": which machine it is of
+    facts: dict[str, Any]  # what JSON can hold
+    arrays: dict[str, np.ndarray]
+
+
+def write(path: str | os.PathLike[str], checkpoint: Checkpoint) -> None:
+    """Put a checkpoint in its place; the one before is there until it is complete."""
+    place = Path(path).resolve()
+    facts = {
+        "format": FORMAT,
+        "kind": checkpoint.kind,
+        "optlab": __version__,
+        **checkpoint.facts,
+    }
+    text = np.frombuffer(json.dumps(facts, default=_plain).encode(), np.uint8)
+    handle, beside = tempfile.mkstemp(f".{place.name}", ".", place.parent)
+    try:
+        with os.fdopen(handle, "wb") as file:
+            np.savez(file, allow_pickle=False, facts=text, **checkpoint.arrays)
+            file.flush()
+            os.fsync(file.fileno())
+        os.replace(beside, place)
+    except BaseException:
+        Path(beside).unlink(missing_ok=True)
+        raise
+
+
+def read(path: str | os.PathLike[str]) -> Checkpoint:
+    """Read a checkpoint.
+
+    Raises
+    ------
+    OSError
+        If there is no such file, or it cannot be read.
+    ValueError
+        If it is none, damaged, or of another version.
+    """
+    damaged = f"{os.fspath(path)!r} is damaged, or no checkpoint of optlab"
+    try:
+        with open(path, "rb") as file, np.load(file, allow_pickle=False) as saved:
+            arrays = {name: saved[name] for name in saved.files}
+        facts = json.loads(arrays.pop("facts").tobytes().decode())
+        form, kind = facts.pop("format"), facts.pop("kind")
+        facts.pop("optlab")
+    except (AttributeError, BadZipFile, EOFError, KeyError, TypeError) as error:
+        raise ValueError(f"{damaged}: {error}") from None
+    except (ValueError, NotImplementedError) as error:  # of NumPy, JSON and zipfile
+        raise ValueError(f"{damaged}: {error}") from None
+    if form != FORMAT:
+        raise ValueError(
+            f"{os.fspath(path)!r} has version {form!r} of the format, this is {FORMAT}"
+        )
+    return Checkpoint(kind, facts, arrays)
+
+
+def split(
+    given: Mapping[str, Any],
+) -> tuple[dict[str, Any], dict[str, np.ndarray], list[str]]:
+    """Options that JSON can hold, those that are arrays, and the names of the others."""
+    plain: dict[str, Any] = {}
+    arrays: dict[str, np.ndarray] = {}
+    others: list[str] = []
+    for name, value in given.items():
+        try:
+            plain[name] = json.loads(json.dumps(value, default=_plain))
+        except (TypeError, ValueError):
+            array = np.asarray(value) if isinstance(value, (np.ndarray, list)) else None
+            if array is not None and array.dtype.kind in "fiub":
+                arrays[f"option {name}"] = array
+            else:
+                others.append(name)
+    return plain, arrays, others
+
+
+def joined(
+    facts: Mapping[str, Any], arrays: Mapping[str, np.ndarray], more: Mapping[str, Any]
+) -> dict[str, Any]:
+    """The options that were `split`, with those that are given anew."""
+    named = {
+        name.removeprefix("option "): array
+        for name, array in arrays.items()
+        if name.startswith("option ")
+    }
+    options: dict[str, Any] = facts["options"] | named | dict(more)
+    for name in facts["others"]:
+        if name not in options:
+            raise ValueError(f"options must hold {name!r} again: it could not be saved")
+    return options
+
+
+class Keeper:
+    """Called now and then in the midst of a run: it writes what `make` gives, if due."""
+
+    def __init__(
+        self, path: str, every: float, make: Callable[[Any], Checkpoint]
+    ) -> None:
+        self.path, self.every, self.make = path, every, make
+        self.last = monotonic()
+
+    def __call__(self, machine: Any) -> None:
+        """Write, if the last time was long enough ago."""
+        if monotonic() - self.last >= self.every:
+            self.write(machine)
+
+    def write(self, machine: Any) -> None:
+        """Write."""
+        write(self.path, self.make(machine))
+        self.last = monotonic()
+
+
+def _plain(value: Any) -> Any:
+    """What NumPy's numbers and paths are to JSON."""
+    if isinstance(value, np.generic):
+        return value.item()
+    if isinstance(value, os.PathLike):
+        return os.fspath(value)
+    raise TypeError(type(value).__name__)
