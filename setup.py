@@ -44,12 +44,20 @@ def extension(name, *sources, exact=False):
     )
 
 
+# The descent machine, its parts and its loop; linked into each module that runs it.
+DESCENT = [
+    *CORE.glob("*.c"),
+    *(CORE / "direction").glob("*.c"),
+    *(CORE / "linesearch").glob("*.c"),
+]
+
 extensions = [
+    extension("machine", *DESCENT),
     extension(
-        "machine",
-        *CORE.glob("*.c"),
-        *(CORE / "direction").glob("*.c"),
-        *(CORE / "linesearch").glob("*.c"),
+        "batch",
+        *DESCENT,
+        *(CORE / "batch").glob("*.c"),
+        CORE / "objectives" / "foreign.c",
     ),
     extension("callables"),
     extension("objectives", *(CORE / "objectives").glob("*.c")),

@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING, Any
 
 from optlab import problems
 from optlab._version import __version__
+from optlab.batch import BatchResult, BatchSolver, minimize_batch
 from optlab.config import show_config
 from optlab.finite_sum import FiniteSum
 from optlab.fmin import fmin_bfgs, fmin_cg, fmin_l_bfgs_b, fmin_ncg
@@ -22,6 +23,8 @@ if TYPE_CHECKING:
     from optlab.own_comparison import compare as compare
 
 __all__ = [
+    "BatchResult",
+    "BatchSolver",
     "Comparison",
     "FiniteSum",
     "Iterates",
@@ -40,6 +43,7 @@ __all__ = [
     "iterate",
     "line_search",
     "minimize",
+    "minimize_batch",
     "nn",
     "problems",
     "resume",

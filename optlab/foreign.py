@@ -47,6 +47,11 @@ def is_foreign(fun: Any) -> bool:
     )
 
 
+def is_objective(fun: Any) -> bool:
+    """Whether `fun` is the capsule of a compiled objective."""
+    return type(fun).__name__ == "PyCapsule" and function_in(fun)[0] == _OBJECTIVE
+
+
 def compiled(fun: Any, jac: Any, hessp: Any, args: Any, n: int) -> tuple[Any, Any, Any]:
     """`fun`, `hessp` and `args`, with a compiled function made an objective.
 
@@ -61,7 +66,7 @@ def compiled(fun: Any, jac: Any, hessp: Any, args: Any, n: int) -> tuple[Any, An
         if is_foreign(hessp):
             raise TypeError("hessp can be a compiled function only where fun is one")
         return fun, hessp, args
-    if type(fun).__name__ == "PyCapsule" and function_in(fun)[0] == _OBJECTIVE:
+    if is_objective(fun):
         return Objective(fun), hessp, args
     return take(fun, jac, hessp, args).objective(n), None, ()
 

@@ -30,6 +30,11 @@ class Status(IntEnum):
         member.sentence = sentence
         return member
 
+    @classmethod
+    def of(cls, number: int) -> "Status":
+        """The member of that number, faster than ``Status(number)``."""
+        return _STATUS[int(number)]
+
     RUNNING = -1, "The run has not ended."
     CONVERGED = 0, "The gradient meets gtol."
     MAXITER = 1, "The limit on iterations was reached (maxiter)."
@@ -47,6 +52,9 @@ class Status(IntEnum):
     PATIENCE = 13, "The validation loss has not fallen for as many epochs as patience."
     EPOCHS = 14, "All epochs were run."
     CALLBACK = 99, "`callback` raised `StopIteration`."
+
+
+_STATUS = {int(status): status for status in Status}
 
 
 class Deferred:

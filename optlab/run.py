@@ -35,8 +35,6 @@ DIFFERENCES_UP_TO = 500
 # Tests that a run may go on with after its end, others than those it began with.
 STOP_TESTS = frozenset({"gtol", "ftol", "xrtol", "xtol", "maxiter", "maxfun"})
 
-_STATUS = {int(status): status for status in Status}  # faster than Status(number)
-
 
 class Task(NamedTuple):
     """What `minimize` was asked to do, checked."""
@@ -218,7 +216,7 @@ class Run:
         """What has come of it, so far."""
         machine, plan = self.machine, self.plan
         x, f, g, gnorm = machine.result()
-        status = _STATUS[machine.status]
+        status = Status.of(machine.status)
         gtol = plan.common.gtol
         # A gradient that rounding hides is not small, and a saddle is no minimum. Written
         # so that NaN is no success.

@@ -348,7 +348,7 @@ class Run:
         self.best_loss, self.waited = facts["best_loss"], facts["waited"]
         self.began = perf_counter() - facts["seconds"]
         if facts["status"] is not None:
-            self.status = next(s for s in Status if s == facts["status"])
+            self.status = Status.of(facts["status"])
         if facts["known"] and self.x is not None:
             self.last = Candidate(self.x, self.train, self.opt.norm)
 

@@ -47,7 +47,6 @@ from optlab_c.core cimport (
     descent_bind,
     descent_doubt,
     descent_gnorm,
-    descent_options,
     descent_question,
     descent_refine,
     descent_result,
@@ -55,7 +54,6 @@ from optlab_c.core cimport (
     descent_start,
     descent_state,
     direction_rows,
-    lapack,
     lbfgs_give_pair,
     lbfgs_pair,
     loop,
@@ -81,7 +79,7 @@ from optlab_c.core cimport (
     vec_all_finite,
     vec_bytes,
 )
-from optlab_c.routines cimport routine
+from optlab_c.lapack cimport need_lapack
 
 import numpy as np
 
@@ -100,24 +98,9 @@ STEP_RULES = {"bb1": 0, "bb2": 1, "previous": 2, "unit": 3}
 BETAS = {"hager-zhang": 0, "polak-ribiere": 1}
 
 
-cdef int need_lapack() except -1:
-    """Fill the core's table, once: the import costs more than most small runs."""
-    if lapack.syevd != NULL:
-        return 0
-    from scipy.linalg import cython_lapack
-
-    lapack.potrf = routine(cython_lapack, "dpotrf", 5)
-    lapack.potrs = routine(cython_lapack, "dpotrs", 8)
-    lapack.syevd = routine(cython_lapack, "dsyevd", 11)
-    return 0
-
-
 @cython.final
 cdef class Settings:
     """Everything a run depends on but x0 and the objective."""
-
-    cdef descent_options descent
-    cdef stop_tests stop
 
     def __init__(
         self, *, direction, line_search, dtype, double gtol, double ftol, double xrtol,

@@ -1,0 +1,431 @@
+# cython: auto_pickle=False, autotestdict=False
+"""Many problems at once: compiled ones, each run to its end, and those that are asked.
+
+`Runs` hands compiled problems to any number of threads, which take them one by one.
+`Machines` holds a machine for each problem; all their questions are asked together.
+"""
+
+cimport cython
+cimport numpy as cnp
+from cpython.exc cimport PyErr_CheckSignals
+from libc.stdint cimport int64_t
+from libc.stdlib cimport calloc, free
+from libc.string cimport memcpy, memset
+
+from optlab_c.abi cimport (
+    OPTLAB_ABORTED,
+    OPTLAB_F,
+    OPTLAB_FLOAT32,
+    OPTLAB_G,
+    OPTLAB_H,
+    OPTLAB_HV,
+    OPTLAB_RUNNING,
+    optlab_objective,
+    optlab_point,
+)
+from optlab_c.capsules cimport aborted, in_capsule
+from optlab_c.core cimport (
+    DIRECTION_NEWTON,
+    descent,
+    descent_options,
+    descent_size,
+    loop,
+    loop_next,
+    loop_question,
+    loop_tell,
+    memory_give_back,
+    memory_take,
+    stop_tests,
+    vec_bytes,
+)
+from optlab_c.lapack cimport need_lapack
+from optlab_c.machine cimport Settings
+
+import numpy as np
+
+from optlab_c.callables import DTYPES
+
+cnp.import_array()
+
+cdef extern from "batch/batch.h" nogil:
+    ctypedef struct batch:
+        const descent_options* opt
+        const stop_tests* stop
+        const optlab_objective** objectives
+        const void* x0
+        const void* lb
+        const void* ub
+        int64_t boxes
+        void* x
+        void* g
+        double* f
+        double* gnorm
+        int64_t* nit
+        int64_t* nfev
+        int64_t* njev
+        int64_t* nhev
+        int* status
+        unsigned char* saddle
+        int (*poll)(void* ctx) noexcept nogil
+        void* poll_ctx
+    void* batch_row(const descent_options* opt, const void* rows, int64_t i)
+    void batch_start(const batch* b, int64_t i, descent* m, void* memory, loop* run)
+    void batch_finish(const batch* b, int64_t i, loop* run)
+    int batch_run(const batch* b, int64_t i, void* memory)
+
+cdef extern from "objectives/foreign.h" nogil:
+    ctypedef double (*foreign_fun)(int n, const double*, double*, void*)
+    ctypedef void (*foreign_hv)(int n, const double*, const double*, double*, void*)
+    ctypedef struct foreign_model "foreign":
+        foreign_fun fun
+        foreign_hv hv
+        int n
+        void* user_data
+    void foreign_init(optlab_objective* objective, foreign_model* model)
+
+cdef extern from *:
+    """
+    #if defined(_MSC_VER)
+    #include <intrin.h>
+    #define batch_take(next, some) _InterlockedExchangeAdd64((next), (some))
+    #else
+    #define batch_take(next, some) __atomic_fetch_add((next), (some), __ATOMIC_RELAXED)
+    #endif
+    """
+    int64_t batch_take(int64_t* next, int64_t some) nogil
+
+
+# ---- what both have ------------------------------------------------------------------
+
+cdef class Problems:
+    """Starts, boxes and results of many problems of one form.
+
+    `X0` has the shape (B, n), `bounds` are two arrays of shape (1, n) or (B, n), all of
+    the settings' dtype.
+    """
+
+    cdef batch c
+    cdef descent_options opt
+    cdef stop_tests tests
+    cdef readonly int64_t count
+    cdef size_t bytes  # of a machine's arena
+    cdef tuple kept
+    cdef readonly object x, f, g, gnorm, nit, nfev, njev, nhev, status, saddle
+
+    def __init__(self, Settings settings not None, cnp.ndarray X0 not None, bounds=None):
+        self.opt = settings.descent
+        self.tests = settings.stop
+        self.count, self.opt.n = X0.shape[0], X0.shape[1]
+        if self.opt.direction == DIRECTION_NEWTON:
+            need_lapack()
+        self.bytes = descent_size(&self.opt)
+        dtype = DTYPES[self.opt.dtype]
+        shape = (self.count, self.opt.n)
+        self.x, self.g = X0.copy(), np.full(shape, np.nan, dtype)
+        self.f, self.gnorm = np.full(self.count, np.nan), np.full(self.count, np.nan)
+        self.nit, self.nfev, self.njev, self.nhev = np.zeros((4, self.count), np.int64)
+        self.status = np.full(self.count, OPTLAB_RUNNING, np.intc)
+        self.saddle = np.zeros(self.count, np.bool_)
+        lower, upper = (None, None) if bounds is None else bounds
+        for array, rows in ((X0, self.count), (lower, None), (upper, None)):
+            if array is not None and (
+                array.dtype != dtype
+                or not array.flags.c_contiguous
+                or array.ndim != 2
+                or array.shape[1] != self.opt.n
+                or array.shape[0] not in (1, self.count)
+            ):
+                raise TypeError("X0 and bounds must be contiguous rows of the dtype")
+        if self.opt.bounded != (bounds is not None):
+            raise ValueError("bounds are needed where the settings are bounded")
+        self.kept = (X0, lower, upper)
+        self.c.opt, self.c.stop = &self.opt, &self.tests
+        self.c.x0 = data_of(X0)
+        if bounds is not None:
+            self.c.lb, self.c.ub = data_of(lower), data_of(upper)
+            self.c.boxes = lower.shape[0]
+        self.c.x, self.c.g = data_of(self.x), data_of(self.g)
+        self.c.f, self.c.gnorm = <double*>data_of(self.f), <double*>data_of(self.gnorm)
+        self.c.nit = <int64_t*>data_of(self.nit)
+        self.c.nfev = <int64_t*>data_of(self.nfev)
+        self.c.njev = <int64_t*>data_of(self.njev)
+        self.c.nhev = <int64_t*>data_of(self.nhev)
+        self.c.status = <int*>data_of(self.status)
+        self.c.saddle = <unsigned char*>data_of(self.saddle)
+
+    @property
+    def n(self):
+        return self.opt.n
+
+
+cdef void* data_of(cnp.ndarray array) noexcept:
+    return cnp.PyArray_DATA(array)
+
+
+# ---- compiled problems ---------------------------------------------------------------
+
+cdef int poll_signals(void* ctx) noexcept with gil:
+    """Let signal handlers run, in the main thread; end where another thread has."""
+    cdef Runs self = <Runs>ctx
+    try:
+        PyErr_CheckSignals()
+    except BaseException as error:
+        self.error = error
+    return self.stopped or self.error is not None
+
+
+@cython.final
+cdef class Runs(Problems):
+    """Compiled problems, each run to its end, by as many threads as call `work`.
+
+    `objectives` is one capsule for all, a list with one for each, or a tuple of the
+    addresses of fun, hv and user data and the bytes from one problem's data to the next
+    (0: they have the same), with what keeps them alive.
+    """
+
+    cdef const optlab_objective** table
+    cdef optlab_objective* made
+    cdef foreign_model* models
+    cdef object keep
+    cdef int64_t next, chunk
+    cdef bint stopped
+    cdef BaseException error
+
+    def __init__(self, Settings settings not None, cnp.ndarray X0 not None, bounds,
+                 objectives, int64_t chunk=64):
+        cdef int64_t i
+        Problems.__init__(self, settings, X0, bounds)
+        self.chunk = chunk
+        self.keep = objectives
+        self.table = <const optlab_objective**>calloc(
+            max(self.count, 1), sizeof(optlab_objective*)
+        )
+        if self.table == NULL:
+            raise MemoryError
+        if isinstance(objectives, tuple):
+            fun, hv, data, stride = objectives[:4]
+            self.make_foreign(fun, hv, data, stride)
+        elif isinstance(objectives, list):
+            for i in range(self.count):
+                self.table[i] = self.fitting(objectives[i])
+        else:
+            one = self.fitting(objectives)
+            for i in range(self.count):
+                self.table[i] = one
+        self.c.objectives = self.table
+        self.c.poll = poll_signals
+        self.c.poll_ctx = <void*>self
+
+    cdef const optlab_objective* fitting(self, capsule) except NULL:
+        objective = in_capsule(capsule)
+        if objective.n != self.opt.n:
+            raise ValueError(
+                f"X0 must have {objective.n} columns for this fun, got {self.opt.n}"
+            )
+        if objective.dtype != self.opt.dtype:
+            raise ValueError(f"dtype must be {DTYPES[objective.dtype]} for this fun")
+        return objective
+
+    cdef int make_foreign(self, size_t fun, size_t hv, size_t data, size_t stride) except -1:
+        cdef int64_t i
+        self.made = <optlab_objective*>calloc(max(self.count, 1), sizeof(optlab_objective))
+        self.models = <foreign_model*>calloc(max(self.count, 1), sizeof(foreign_model))
+        if self.made == NULL or self.models == NULL:
+            raise MemoryError
+        for i in range(self.count):
+            self.models[i].fun = <foreign_fun><void*>fun
+            self.models[i].hv = <foreign_hv><void*>hv
+            self.models[i].n = <int>self.opt.n
+            self.models[i].user_data = <void*>(data + i * stride)
+            foreign_init(&self.made[i], &self.models[i])
+            self.table[i] = &self.made[i]
+        return 0
+
+    def __dealloc__(self):
+        free(self.table)
+        free(self.made)
+        free(self.models)
+
+    def stop(self):
+        """Have all threads end soon."""
+        self.stopped = True
+
+    def work(self):
+        """Take problems and run them, until none is left."""
+        cdef void* memory = memory_take(self.bytes)
+        cdef int status
+        if memory == NULL:
+            raise MemoryError
+        try:
+            with nogil:
+                status = self.take_all(memory)
+        finally:
+            memory_give_back(memory)
+        error, self.error = self.error, None
+        if error is not None:
+            raise error
+        if status != 0 and not self.stopped:
+            aborted()
+
+    cdef int take_all(self, void* memory) noexcept nogil:
+        cdef int64_t first, i
+        while not self.stopped:
+            first = batch_take(&self.next, self.chunk)
+            if first >= self.count:
+                return 0
+            for i in range(first, min(first + self.chunk, self.count)):
+                if batch_run(&self.c, i, memory) != 0:
+                    return OPTLAB_ABORTED
+        return 0
+
+
+# ---- problems that are evaluated elsewhere -------------------------------------------
+
+@cython.final
+cdef class Machines(Problems):
+    """A machine for each problem: all their questions, then all the answers."""
+
+    cdef char* memory
+    cdef descent* machines
+    cdef loop* loops
+    cdef int64_t* asked  # the problems of the present questions
+    cdef int* wanted
+    cdef int64_t number  # of questions
+    cdef int64_t* running
+    cdef int64_t left
+
+    def __init__(self, Settings settings not None, cnp.ndarray X0 not None, bounds=None):
+        cdef int64_t i, some
+        Problems.__init__(self, settings, X0, bounds)
+        some = max(self.count, 1)
+        self.memory = <char*>memory_take(some * self.bytes)
+        self.machines = <descent*>calloc(some, sizeof(descent))
+        self.loops = <loop*>calloc(some, sizeof(loop))
+        self.asked = <int64_t*>calloc(some, sizeof(int64_t))
+        self.running = <int64_t*>calloc(some, sizeof(int64_t))
+        self.wanted = <int*>calloc(some, sizeof(int))
+        if (
+            self.memory == NULL
+            or self.machines == NULL
+            or self.loops == NULL
+            or self.asked == NULL
+            or self.running == NULL
+            or self.wanted == NULL
+        ):
+            raise MemoryError(f"{some * self.bytes / 1e9:.3g} GB are needed")
+        for i in range(self.count):
+            batch_start(
+                &self.c, i, &self.machines[i], self.memory + i * self.bytes, &self.loops[i]
+            )
+            self.running[i] = i
+        self.left = self.count
+
+    def __dealloc__(self):
+        memory_give_back(self.memory)
+        free(self.machines)
+        free(self.loops)
+        free(self.asked)
+        free(self.running)
+        free(self.wanted)
+
+    def questions(self):
+        """The problems that ask, what each of them wants (a mask), and where.
+
+        They are the same until they are answered; none, where all runs have ended.
+        """
+        cdef int64_t i, k, still = 0
+        cdef int want
+        cdef size_t row = vec_bytes(self.opt.dtype, self.opt.n)
+        self.number = 0
+        with nogil:
+            for k in range(self.left):
+                i = self.running[k]
+                want = loop_next(&self.loops[i])
+                if want == 0:
+                    batch_finish(&self.c, i, &self.loops[i])
+                    continue
+                self.running[still] = i
+                still += 1
+                self.asked[self.number] = i
+                self.wanted[self.number] = want
+                self.number += 1
+            self.left = still
+        which = np.empty(self.number, np.int64)
+        wants = np.empty(self.number, np.intc)
+        X = np.empty((self.number, self.opt.n), DTYPES[self.opt.dtype])
+        memcpy(data_of(which), self.asked, self.number * sizeof(int64_t))
+        memcpy(data_of(wants), self.wanted, self.number * sizeof(int))
+        cdef char* rows = <char*>data_of(X)
+        for k in range(self.number):
+            memcpy(rows + k * row, loop_question(&self.loops[self.asked[k]]).x, row)
+        return which, wants, X
+
+    def vectors(self, int64_t[::1] positions not None):
+        """The vectors whose products are wanted, by these of the questions."""
+        cdef int64_t k
+        cdef size_t row = vec_bytes(self.opt.dtype, self.opt.n)
+        V = np.empty((positions.shape[0], self.opt.n), DTYPES[self.opt.dtype])
+        cdef char* rows = <char*>data_of(V)
+        for k in range(positions.shape[0]):
+            memcpy(rows + k * row, loop_question(&self.loops[self.at(positions[k])]).v, row)
+        return V
+
+    cdef int64_t at(self, int64_t position) except -1:
+        if not 0 <= position < self.number:
+            raise IndexError("there is no such question")
+        return self.asked[position]
+
+    def tell(self, int64_t[::1] positions not None, cnp.ndarray F=None,
+             cnp.ndarray G=None, cnp.ndarray HV=None, cnp.ndarray H=None):
+        """Answer these of the questions: rows for each, contiguous and of the dtype.
+
+        What was not asked for is left aside.
+        """
+        cdef int64_t k, i, size = self.opt.n * self.opt.n
+        cdef int told, offered = 0
+        cdef double* values = NULL
+        cdef optlab_point point
+        cdef loop* run
+        bits = (OPTLAB_F, OPTLAB_G, OPTLAB_HV, OPTLAB_H)
+        for bit, rows in zip(bits, (F, G, HV, H)):
+            if rows is not None:
+                if len(rows) != positions.shape[0]:
+                    raise ValueError("answers must be as many as questions")
+                offered |= <int>bit
+        if F is not None:
+            values = <double*>data_of(F)
+        for k in range(positions.shape[0]):
+            i = self.at(positions[k])
+            run = &self.loops[i]
+            point = loop_question(run)
+            told = self.wanted[positions[k]] & offered
+            if told & OPTLAB_F:
+                point.f = values[k]
+                run.st.counts.nfev += 1
+            if told & OPTLAB_G:
+                self.put(G, k, self.opt.n, point.g)
+                run.st.counts.njev += 1
+            if told & OPTLAB_HV:
+                self.put(HV, k, self.opt.n, point.hv)
+            if told & OPTLAB_H:
+                self.put(H, k, size, point.h)
+            if told & (OPTLAB_HV | OPTLAB_H):
+                run.st.counts.nhev += 1
+            if told:
+                loop_tell(run, told, &point)
+                self.wanted[positions[k]] &= ~told
+
+    cdef void put(self, cnp.ndarray rows, int64_t k, int64_t size, void* where) noexcept:
+        cdef size_t bytes = vec_bytes(self.opt.dtype, size)
+        memcpy(where, <char*>data_of(rows) + k * bytes, bytes)
+
+    @property
+    def running_count(self):
+        """How many runs have not ended."""
+        return self.left
+
+    def finish(self):
+        """Take the results of those that have not ended, as they are."""
+        cdef int64_t k
+        for k in range(self.left):
+            batch_finish(&self.c, self.running[k], &self.loops[self.running[k]])
