@@ -7,6 +7,7 @@ their data to what the compiled machine runs.
 
 import ctypes
 from functools import lru_cache
+from types import FunctionType, MethodType
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -18,6 +19,7 @@ FUN = "double (int n, const double *x, double *grad, void *user_data)"
 HV = "void (int n, const double *x, const double *v, double *out, void *user_data)"
 
 _POINTER: Any = ctypes._CFuncPtr  # type: ignore[attr-defined]
+_NEVER = (FunctionType, MethodType, Objective)  # the quick way for most calls
 _OBJECTIVE = "optlab_objective"
 MOST = 2**31 - 1
 
@@ -39,6 +41,8 @@ class Foreign(NamedTuple):
 
 def is_foreign(fun: Any) -> bool:
     """Whether `fun` is a compiled function, of whatever kind."""
+    if isinstance(fun, _NEVER):
+        return False
     return (
         isinstance(fun, (LowLevelCallable, _POINTER))
         or _is_numba(fun)
@@ -63,7 +67,7 @@ def compiled(fun: Any, jac: Any, hessp: Any, args: Any, n: int) -> tuple[Any, An
         If a function has another signature; the accepted ones are listed.
     """
     if not is_foreign(fun):
-        if is_foreign(hessp):
+        if hessp is not None and is_foreign(hessp):
             raise TypeError("hessp can be a compiled function only where fun is one")
         return fun, hessp, args
     if is_objective(fun):
