@@ -1,0 +1,198 @@
+/* One tick of all lanes, for one width of vectors: the trials were evaluated, and after
+ * it stand the next ones. No branch depends on a number: what does not concern a lane is
+ * computed and not kept.
+ *
+ * H = gamma A + C is updated as in direction/bfgs.c:
+ *     A+ = A + s p' + p s',  p = -rho A y + (rho^2 y'A y) s / 2
+ *     C+ = C + s q' + q s',  q = -rho C y + (rho^2 y'C y + rho) s / 2
+ * One pass over the matrices makes the update of the pair before, and the products A g
+ * and C g with the new gradient. From these follow A y and A+ g without a second pass.
+ *
+ * Included by lockstep.c. */
+
+LANES_TYPE(NAMED(lanes));
+
+#define EACH_LANE _Pragma("omp simd") for (int l = 0; l < L; l++)
+#define EACH_VECTOR for (int v = 0; v < L; v += LANES)
+
+INLINE void NAMED(gather)(lockstep *m, int64_t n)
+{
+    EACH_LANE m->phi[l] = m->point[l].f;
+    for (int64_t i = 0; i < n; i++) {
+        double *g1 = m->g1 + i * L;
+        const double *rows = m->g_rows + i;
+        EACH_LANE g1[l] = rows[l * n];
+    }
+}
+
+/* out = a'b */
+INLINE void NAMED(dot)(int64_t n, const double *a, const double *b, double *out)
+{
+    EACH_VECTOR {
+        NAMED(lanes) sum = {0};
+        for (int64_t i = 0; i < n; i++)
+            MULTIPLY_ADD(sum, LOAD(a + i * L + v), LOAD(b + i * L + v));
+        STORE(out + v, sum);
+    }
+}
+
+INLINE void NAMED(norms)(lockstep *m, int64_t n)
+{
+    double most[L] = {0}, sum[L] = {0};
+    for (int64_t i = 0; i < n; i++) {
+        const double *g = m->g + i * L;
+        EACH_LANE most[l] = larger(fabs(g[l]), most[l]);
+    }
+    NAMED(dot)(n, m->g, m->g, m->gg);
+    if (m->opt.norm == 1.0) {
+        for (int64_t i = 0; i < n; i++) {
+            const double *g = m->g + i * L;
+            EACH_LANE sum[l] += fabs(g[l]);
+        }
+        EACH_LANE m->gnorm[l] = sum[l];
+    } else if (m->opt.norm == 2.0) {
+        /* where squares underflow, a bound */
+        const double root = sqrt((double)n);
+        EACH_LANE m->gnorm[l] = m->gg[l] > 1e-280 ? sqrt(m->gg[l]) : root * most[l];
+    } else {
+        EACH_LANE m->gnorm[l] = most[l];
+    }
+}
+
+/* Accepted trials become iterates, with s and y; elsewhere these are 0. */
+INLINE void NAMED(move)(lockstep *m, int64_t n)
+{
+    EACH_LANE {
+        m->f[l] = m->accept[l] ? m->phi[l] : m->f[l];
+        m->pair[l] = m->accept[l] & !m->fresh[l];
+    }
+    for (int64_t i = 0; i < n; i++) {
+        double *x = m->x + i * L, *g = m->g + i * L, *s = m->s1 + i * L, *y = m->y + i * L;
+        const double *x1 = m->x1 + i * L, *g1 = m->g1 + i * L;
+        EACH_LANE {
+            s[l] = m->pair[l] ? x1[l] - x[l] : 0.0;
+            y[l] = m->pair[l] ? g1[l] - g[l] : 0.0;
+            x[l] = m->accept[l] ? x1[l] : x[l];
+            g[l] = m->accept[l] ? g1[l] : g[l];
+        }
+    }
+    NAMED(dot)(n, m->s1, m->s1, m->ss);
+    NAMED(dot)(n, m->s1, m->y, m->sy);
+    NAMED(dot)(n, m->y, m->y, m->yy);
+}
+
+/* Make the update that waits, and uA = A g, uC = C g. */
+INLINE void NAMED(products)(lockstep *m, int64_t n)
+{
+    EACH_VECTOR {
+        double *A = m->A + v, *C = m->C + v, *uA = m->uA + v, *uC = m->uC + v;
+        const double *s = m->s + v, *p = m->p + v, *q = m->q + v, *g = m->g + v;
+        for (int64_t i = 0; i < n; i++) {
+            const NAMED(lanes) si = LOAD(s + i * L), pi = LOAD(p + i * L);
+            const NAMED(lanes) qi = LOAD(q + i * L), gi = LOAD(g + i * L);
+            NAMED(lanes) Ag = {0}, Cg = {0};
+            for (int64_t j = 0; j <= i; j++, A += L, C += L) {
+                NAMED(lanes) a = LOAD(A), c = LOAD(C);
+                const NAMED(lanes) sj = LOAD(s + j * L), gj = LOAD(g + j * L);
+                MULTIPLY_ADD(a, si, LOAD(p + j * L));
+                MULTIPLY_ADD(c, si, LOAD(q + j * L));
+                MULTIPLY_ADD(a, pi, sj);
+                MULTIPLY_ADD(c, qi, sj);
+                STORE(A, a);
+                STORE(C, c);
+                MULTIPLY_ADD(Ag, a, gj);
+                MULTIPLY_ADD(Cg, c, gj);
+                if (j == i)
+                    break;
+                NAMED(lanes) Agj = LOAD(uA + j * L), Cgj = LOAD(uC + j * L);
+                MULTIPLY_ADD(Agj, a, gi);
+                MULTIPLY_ADD(Cgj, c, gi);
+                STORE(uA + j * L, Agj);
+                STORE(uC + j * L, Cgj);
+            }
+            A += L;
+            C += L;
+            STORE(uA + i * L, Ag);
+            STORE(uC + i * L, Cg);
+        }
+    }
+}
+
+/* With uA = A g and Ag = A (g - y), and so for C: p and q, the products after the update,
+ * the new direction, and its slope. */
+INLINE void NAMED(secant_update)(lockstep *m, int64_t n)
+{
+    double yAy[L] = {0}, yCy[L] = {0}, gAy[L] = {0}, gCy[L] = {0}, gs[L] = {0};
+    double slope[L] = {0}, rho[L], gamma[L], halfA[L], halfC[L], pg[L], qg[L];
+    for (int64_t i = 0; i < n; i++) {
+        const double *uA = m->uA + i * L, *uC = m->uC + i * L, *g = m->g + i * L;
+        const double *Ag = m->Ag + i * L, *Cg = m->Cg + i * L;
+        const double *s = m->s1 + i * L, *y = m->y + i * L;
+        EACH_LANE {
+            const double Ay = uA[l] - Ag[l], Cy = uC[l] - Cg[l];
+            yAy[l] += Ay * y[l];
+            yCy[l] += Cy * y[l];
+            gAy[l] += Ay * g[l];
+            gCy[l] += Cy * g[l];
+            gs[l] += g[l] * s[l];
+        }
+    }
+    EACH_LANE {
+        const double r = m->pair[l] ? 1.0 / m->sy[l] : 0.0;
+        rho[l] = r;
+        gamma[l] = m->pair[l] ? m->sy[l] / m->yy[l] : 1.0;
+        halfA[l] = 0.5 * r * (r * yAy[l]);
+        halfC[l] = 0.5 * (r * (r * yCy[l]) + r);
+        pg[l] = halfA[l] * gs[l] - r * gAy[l];
+        qg[l] = halfC[l] * gs[l] - r * gCy[l];
+    }
+    double *next = m->s;
+    for (int64_t i = 0; i < n; i++) {
+        const double *uA = m->uA + i * L, *uC = m->uC + i * L, *g = m->g + i * L;
+        double *Ag = m->Ag + i * L, *Cg = m->Cg + i * L, *p = m->p + i * L, *q = m->q + i * L;
+        double *d = m->d + i * L;
+        const double *s = m->s1 + i * L;
+        EACH_LANE {
+            const int accept = m->accept[l] != 0;
+            p[l] = halfA[l] * s[l] - rho[l] * (uA[l] - Ag[l]);
+            q[l] = halfC[l] * s[l] - rho[l] * (uC[l] - Cg[l]);
+            const double a = uA[l] + s[l] * pg[l] + p[l] * gs[l];
+            const double c = uC[l] + s[l] * qg[l] + q[l] * gs[l];
+            const double di = -(gamma[l] * a + c);
+            Ag[l] = accept ? a : Ag[l];
+            Cg[l] = accept ? c : Cg[l];
+            d[l] = accept ? di : d[l];
+            slope[l] += d[l] * g[l];
+        }
+    }
+    m->s = m->s1;
+    m->s1 = next;
+    EACH_LANE begin(m, l, slope[l]);
+}
+
+/* x1 = x + alpha d */
+INLINE void NAMED(next_trials)(lockstep *m, int64_t n)
+{
+    for (int64_t i = 0; i < n; i++) {
+        const double *x = m->x + i * L, *d = m->d + i * L;
+        double *x1 = m->x1 + i * L;
+        EACH_LANE x1[l] = x[l] + m->alpha[l] * d[l];
+    }
+}
+
+TARGET static void NAMED(tick)(lockstep *m, int64_t n)
+{
+    NAMED(gather)(m, n);
+    NAMED(dot)(n, m->g1, m->d, m->dphi);
+    EACH_LANE judge(m, l);
+    NAMED(move)(m, n);
+    NAMED(norms)(m, n);
+    NAMED(products)(m, n);
+    NAMED(secant_update)(m, n);
+    EACH_LANE test(m, l);
+    EACH_LANE m->fresh[l] = m->accept[l] ? 0 : m->fresh[l];
+    NAMED(next_trials)(m, n);
+}
+
+#undef EACH_LANE
+#undef EACH_VECTOR
