@@ -2,6 +2,7 @@
 
 #include <float.h>
 #include <math.h>
+#include <stdbool.h>
 #include <string.h>
 
 #include "../arena.h"
@@ -42,21 +43,20 @@ typedef struct trials {
 typedef struct lockstep {
     /* the search from the iterate x along d, with phi(0) = f and phi'(0) = slope */
     double f[L], slope[L];
-    double alpha[L], phi[L], dphi[L]; /* the trial */
-    trials lo, hi, previous;          /* hi.alpha is infinite until one is known */
+    trials trial, lo, hi, previous; /* hi.alpha is infinite until one is known */
     double width[L], width_before[L];
     double inside[L], limit[L]; /* longest finite trial, shortest that was not */
-    int64_t ntrial[L];
+    double ntrial[L];
 
-    int64_t fresh[L];  /* the trial is x0 */
-    int64_t accept[L], pair[L]; /* the trial becomes the iterate; and gives a pair s, y */
-    int64_t failed[L]; /* the search did */
-    int64_t event[L];
+    double fresh[L];  /* the trial is x0 */
+    double finite[L], accept[L], pair[L]; /* the trial becomes the iterate; and gives a pair s, y */
+    double failed[L]; /* the search did */
+    double event[L];
     double length[L];  /* max(1, ||x0||) */
     double f_start[L], f_best[L];
     double f_flat[L], gnorm_flat[L]; /* when progress was last seen, */
-    int64_t stalled[L];              /* so many iterates ago */
-    int64_t nit[L], nfev[L];
+    double stalled[L];              /* so many iterates ago */
+    double nit[L], nfev[L];
     double gnorm[L], gg[L], ss[L], sy[L], yy[L];
 
     lockstep_options opt;
@@ -84,9 +84,17 @@ INLINE double smaller(double a, double b)
     return a < b ? a : b;
 }
 
-INLINE int is_finite(double a)
+INLINE bool is_finite(double a)
 {
     return a - a == 0.0;
+}
+
+/* c ? a : b, bit by bit: around a branch compilers move code that then keeps a loop from
+ * being turned into vectors. */
+INLINE double pick(bool c, double a, double b)
+{
+    uint64_t mask = -(uint64_t)c;
+    return f64_of((bits_f64(a) & mask) | (bits_f64(b) & ~mask));
 }
 
 INLINE trial get(const trials *all, int l)
@@ -101,10 +109,10 @@ INLINE void put(trials *all, int l, trial t)
     all->dphi[l] = t.dphi;
 }
 
-INLINE trial choose(int which, trial a, trial b)
+INLINE trial choose(bool which, trial a, trial b)
 {
-    return (trial){which ? a.alpha : b.alpha, which ? a.phi : b.phi,
-                   which ? a.dphi : b.dphi};
+    return (trial){pick(which, a.alpha, b.alpha), pick(which, a.phi, b.phi),
+                   pick(which, a.dphi, b.dphi)};
 }
 
 /* Nocedal & Wright 2006, eq. (3.59), for b.alpha > a.alpha; NaN where there is none. */
@@ -127,7 +135,7 @@ INLINE double secant_root(trial a, trial b)
 INLINE double extrapolate(trial lo, double next)
 {
     double shortest = GROW_MIN * lo.alpha, longest = GROW_MAX * lo.alpha;
-    next = next > lo.alpha ? next : longest; /* NaN: the cubic falls for ever */
+    next = pick(next > lo.alpha, next, longest); /* NaN: the cubic falls for ever */
     return smaller(larger(next, shortest), longest);
 }
 
@@ -135,95 +143,98 @@ INLINE double extrapolate(trial lo, double next)
 INLINE double interpolate(trial lo, trial hi, double next, double width_before)
 {
     double width = hi.alpha - lo.alpha;
-    int bisect = (width > 0.5 * width_before) | !is_finite(next);
-    next = bisect ? lo.alpha + 0.5 * width : next;
+    bool bisect = (width > 0.5 * width_before) | !is_finite(next);
+    next = pick(bisect, lo.alpha + 0.5 * width, next);
     return smaller(larger(next, lo.alpha + MARGIN * width), hi.alpha - MARGIN * width);
 }
 
-/* Judge the trial of lane l, and choose the next. */
+/* Judge the trial of lane l, and keep it as an end of the bracket. */
 INLINE void judge(lockstep *m, int l)
 {
     const double c1 = m->opt.c1, c2 = m->opt.c2;
     const double phi0 = m->f[l], dphi0 = m->slope[l], noise = NOISE * fabs(phi0);
-    const trial t = {m->alpha[l], m->phi[l], m->dphi[l]};
-    const int finite = is_finite(t.phi) & is_finite(t.dphi);
+    const trial t = get(&m->trial, l), lo = get(&m->lo, l), hi = get(&m->hi, l);
+    const trial previous = get(&m->previous, l);
+    const bool finite = is_finite(t.phi) & is_finite(t.dphi), fresh = m->fresh[l] != 0.0;
 
-    /* where f is not resolved its slope decides: Hager & Zhang 2005, section 4 */
-    const int unresolved = fabs(t.phi - phi0) <= noise;
-    const int lower = t.phi <= phi0 + c1 * t.alpha * dphi0;
-    const int level = t.dphi <= (2.0 * c1 - 1.0) * dphi0;
-    const int enough = unresolved ? level : lower;
-    const int too_long = unresolved ? t.dphi > 0.0 : !lower;
-    const int fresh = m->fresh[l] != 0;
-    const int accept = finite & (fresh | (enough & (t.dphi >= c2 * dphi0)));
+    /* Where f is not resolved its slope decides: Hager & Zhang 2005, section 4. */
+    const double change = fabs(t.phi - phi0), excess = t.phi - (phi0 + c1 * t.alpha * dphi0);
+    const double level = t.dphi - (2.0 * c1 - 1.0) * dphi0;
+    const bool unresolved = change <= noise, resolved = change > noise;
+    const bool enough = (resolved & (excess <= 0.0)) | (unresolved & (level <= 0.0));
+    const bool too_long = (resolved & (excess > 0.0)) | (unresolved & (t.dphi > 0.0));
+    const bool accept = finite & (fresh | (enough & (t.dphi >= c2 * dphi0)));
 
     /* A trial that is not finite leaves the bracket as it is. */
-    const int too_short = finite & !too_long;
-    const trial lo0 = get(&m->lo, l);
-    const trial lo = choose(too_short, t, lo0);
-    const trial hi = choose(finite & too_long, t, get(&m->hi, l));
-    const trial previous = choose(too_short, lo0, get(&m->previous, l));
-    const int bracketed = hi.alpha < INFINITY;
-    const int flat = bracketed & (fabs(hi.phi - lo.phi) <= noise) & (hi.dphi > 0.0);
-    const double width = hi.alpha - lo.alpha;
-    const int collapsed = bracketed & (width <= 4.0 * DBL_EPSILON * hi.alpha);
+    const bool shortens = finite & too_long, grows = finite & !too_long;
+    put(&m->hi, l, choose(shortens, t, hi));
+    put(&m->lo, l, choose(grows, t, lo));
+    put(&m->previous, l, choose(grows, lo, previous));
+    const double inside = m->inside[l], limit = m->limit[l], best = m->f_best[l];
+    m->inside[l] = pick(finite & (t.alpha > inside) & (t.alpha < limit), t.alpha, inside);
+    m->limit[l] = pick(finite, limit, t.alpha);
+    m->f_best[l] = pick(finite & (t.phi < best), t.phi, best);
+    m->finite[l] = pick(finite, 1.0, 0.0);
+    m->accept[l] = pick(accept, 1.0, 0.0);
+}
+
+/* The next trial of lane l, where the last was not accepted. */
+INLINE void propose(lockstep *m, int l)
+{
+    const double alpha = m->trial.alpha[l], inside = m->inside[l], limit = m->limit[l];
+    const double width0 = m->width[l], width_before = m->width_before[l];
+    const trial lo = get(&m->lo, l), hi = get(&m->hi, l), previous = get(&m->previous, l);
+    const bool finite = m->finite[l] != 0.0, accept = m->accept[l] != 0.0;
+    const bool fresh = m->fresh[l] != 0.0;
+    const double noise = NOISE * fabs(m->f[l]), width = hi.alpha - lo.alpha;
+    const bool bracketed = hi.alpha < INFINITY, narrowed = bracketed & finite;
+    const bool flat = bracketed & (fabs(hi.phi - lo.phi) <= noise) & (hi.dphi > 0.0);
+    const bool collapsed = bracketed & (width <= 4.0 * DBL_EPSILON * hi.alpha);
 
     const double cubic = cubic_minimiser(choose(bracketed, lo, previous),
                                          choose(bracketed, hi, lo));
-    const double model = flat ? secant_root(lo, hi) : cubic;
-    const double inner = interpolate(lo, hi, model, m->width_before[l]);
+    const double model = pick(flat, secant_root(lo, hi), cubic);
+    const double inner = interpolate(lo, hi, model, width_before);
     const double outer = extrapolate(lo, cubic);
-    double next = bracketed ? inner : outer;
+    const double share = pick(inside > 0.0, SHRINK, SHRINK_FIRST);
+    double next = pick(bracketed, inner, outer);
+    next = pick(next >= limit, inside + SHRINK * (limit - inside), next);
+    next = pick(finite, next, inside + share * (alpha - inside));
 
-    double inside = m->inside[l], limit = m->limit[l];
-    const double share = inside > 0.0 ? SHRINK : SHRINK_FIRST;
-    const int longest = finite & (t.alpha > inside) & (t.alpha < limit);
-    inside = longest ? t.alpha : inside;
-    limit = finite ? limit : t.alpha;
-    next = next >= limit ? inside + SHRINK * (limit - inside) : next;
-    next = finite ? next : inside + share * (t.alpha - inside);
-
-    const int64_t ntrial = m->ntrial[l] + 1;
-    const int failed = (ntrial >= m->opt.maxls) | (next == t.alpha) | collapsed |
-                       (fresh & !finite);
-    put(&m->lo, l, lo);
-    put(&m->hi, l, hi);
-    put(&m->previous, l, previous);
-    m->width_before[l] = bracketed & finite ? m->width[l] : m->width_before[l];
-    m->width[l] = bracketed & finite ? width : m->width[l];
-    m->inside[l] = inside;
-    m->limit[l] = limit;
+    const double ntrial = m->ntrial[l] + 1.0;
+    const bool failed = (ntrial >= m->opt.maxls) | (next == alpha) | collapsed |
+                        (fresh & !finite);
+    m->width_before[l] = pick(narrowed, width0, width_before);
+    m->width[l] = pick(narrowed, width, width0);
     m->ntrial[l] = ntrial;
-    m->alpha[l] = next;
-    m->accept[l] = accept;
-    m->failed[l] = failed & (accept == 0);
-    m->f_best[l] = finite ? smaller(t.phi, m->f_best[l]) : m->f_best[l];
+    m->trial.alpha[l] = next;
+    m->failed[l] = pick(failed & !accept, 1.0, 0.0);
 }
 
 /* Begin a search, if the trial was accepted: now the iterate has its direction. */
 INLINE void begin(lockstep *m, int l, double slope)
 {
-    const int accept = m->accept[l] != 0, fresh = m->fresh[l] != 0;
+    const bool accept = m->accept[l] != 0, fresh = m->fresh[l] != 0;
     const trial start = {0.0, m->f[l], slope}, none = {INFINITY, 0.0, 0.0};
-    const double first = m->opt.first_step > 0.0 ? m->opt.first_step
-                                                 : m->length[l] / sqrt(m->gg[l]);
-    const int usable = is_finite(slope) & (slope < 0.0) &
-                       ((fresh == 0) | ((first > 0.0) & (first < 1e300)));
+    const double by_length = m->length[l] / sqrt(m->gg[l]);
+    const double first = pick(m->opt.first_step > 0.0, m->opt.first_step, by_length);
+    const bool usable = is_finite(slope) & (slope < 0.0) &
+                       (((first > 0.0) & (first < 1e300)) | !fresh);
     put(&m->lo, l, choose(accept, start, get(&m->lo, l)));
     put(&m->hi, l, choose(accept, none, get(&m->hi, l)));
     put(&m->previous, l, choose(accept, start, get(&m->previous, l)));
-    m->width[l] = accept ? INFINITY : m->width[l];
-    m->width_before[l] = accept ? INFINITY : m->width_before[l];
-    m->inside[l] = accept ? 0.0 : m->inside[l];
-    m->limit[l] = accept ? INFINITY : m->limit[l];
-    m->ntrial[l] = accept ? 0 : m->ntrial[l];
-    m->slope[l] = accept ? slope : m->slope[l];
-    m->alpha[l] = accept ? (fresh ? first : 1.0) : m->alpha[l];
-    m->failed[l] |= accept & !usable;
+    m->width[l] = pick(accept, INFINITY, m->width[l]);
+    m->width_before[l] = pick(accept, INFINITY, m->width_before[l]);
+    m->inside[l] = pick(accept, 0.0, m->inside[l]);
+    m->limit[l] = pick(accept, INFINITY, m->limit[l]);
+    m->ntrial[l] = pick(accept, 0.0, m->ntrial[l]);
+    m->slope[l] = pick(accept, slope, m->slope[l]);
+    m->trial.alpha[l] = pick(accept, pick(fresh, first, 1.0), m->trial.alpha[l]);
+    m->failed[l] = pick(accept & !usable, 1.0, m->failed[l]);
 }
 
 /* Whether the pair carries curvature: direction_keeps() of descent.h. */
-INLINE int keeps(double ss, double sy, double yy)
+INLINE bool keeps(double ss, double sy, double yy)
 {
     double most = yy / sy;
     return (sy > 0.0) & (sy / ss > 1e-32 * most) & (most > DBL_MIN) & is_finite(most);
@@ -232,27 +243,27 @@ INLINE int keeps(double ss, double sy, double yy)
 /* What is to become of lane l, after its trial was judged and its iterate was moved. */
 INLINE void test(lockstep *m, int l)
 {
-    const int accept = m->accept[l] != 0, pair = m->pair[l] != 0, fresh = m->fresh[l] != 0;
+    const bool accept = m->accept[l] != 0, pair = m->pair[l] != 0, fresh = m->fresh[l] != 0;
     const double f = m->f[l], best = m->f_best[l], gnorm = m->gnorm[l];
-    const double f_start = accept & fresh ? f : m->f_start[l];
-    const double noise = NOISE * fabs(f);
-    const int64_t nit = m->nit[l] + pair;
+    const double f_start = pick(accept & fresh, f, m->f_start[l]);
+    const double noise = NOISE * fabs(f), f_flat = m->f_flat[l];
+    const double nit = m->nit[l] + pick(pair, 1.0, 0.0);
 
-    const int better = fresh | (m->f_flat[l] - f > noise) | (gnorm < 0.9 * m->gnorm_flat[l]);
-    const int64_t stalled = better ? 0 : m->stalled[l] + 1;
-    const int lowest = (f <= f_start) & (f <= best + NOISE * fabs(best));
-    const int converged = accept & (gnorm <= m->opt.gtol) & lowest;
-    const int hopeless = (nit >= m->opt.maxiter) | (stalled >= STALLED_AFTER + m->opt.n) |
+    const bool better = fresh | (f_flat - f > noise) | (gnorm < 0.9 * m->gnorm_flat[l]);
+    const double stalled = pick(better, 0.0, m->stalled[l] + 1.0);
+    const bool lowest = (f <= f_start) & (f <= best + NOISE * fabs(best));
+    const bool converged = accept & (gnorm <= m->opt.gtol) & lowest;
+    const bool hopeless = (nit >= m->opt.maxiter) | (stalled >= STALLED_AFTER + m->opt.n) |
                          (f < -LOW * larger(1.0, fabs(f_start))) |
                          (pair & !keeps(m->ss[l], m->sy[l], m->yy[l]));
-    const int stop = (m->failed[l] != 0) | (accept & hopeless) |
+    const bool stop = (m->failed[l] != 0) | (accept & hopeless) |
                      (m->nfev[l] >= m->opt.maxfun);
     m->f_start[l] = f_start;
-    m->f_flat[l] = accept & better ? smaller(f, fresh ? f : m->f_flat[l]) : m->f_flat[l];
-    m->gnorm_flat[l] = accept & better ? gnorm : m->gnorm_flat[l];
-    m->stalled[l] = accept ? stalled : m->stalled[l];
+    m->f_flat[l] = pick(accept & better, pick(fresh, f, smaller(f, f_flat)), f_flat);
+    m->gnorm_flat[l] = pick(accept & better, gnorm, m->gnorm_flat[l]);
+    m->stalled[l] = pick(accept, stalled, m->stalled[l]);
     m->nit[l] = nit;
-    m->event[l] = converged ? CONVERGED : stop ? GIVEN_UP : GO_ON;
+    m->event[l] = pick(converged, CONVERGED, pick(stop, GIVEN_UP, GO_ON));
 }
 
 /* ---- all lanes ------------------------------------------------------------------ */
@@ -358,7 +369,7 @@ static void place(lockstep *m, int l, const double *x0)
     for (int64_t i = 0; i < n; i++)
         m->A[(i * (i + 3) / 2) * L + l] = 1.0;
     m->fresh[l] = 1;
-    m->alpha[l] = m->f[l] = m->slope[l] = 0.0;
+    m->trial.alpha[l] = m->f[l] = m->slope[l] = 0.0;
     m->f_best[l] = INFINITY;
     m->ntrial[l] = m->stalled[l] = m->nit[l] = m->nfev[l] = 0;
     put(&m->lo, l, (trial){0});
@@ -382,8 +393,8 @@ static void load(lockstep *m, const lockstep_batch *b, int l, int64_t problem)
 static void store(const lockstep *m, const lockstep_batch *b, int l)
 {
     int64_t i = m->problem[l], n = m->opt.n;
-    b->nit[i] = m->nit[l];
-    b->nfev[i] = m->nfev[l];
+    b->nit[i] = (int64_t)m->nit[l];
+    b->nfev[i] = (int64_t)m->nfev[l];
     if (m->event[l] != CONVERGED)
         return;
     b->status[i] = OPTLAB_CONVERGED;

@@ -17,7 +17,7 @@ LANES_TYPE(NAMED(lanes));
 
 INLINE void NAMED(gather)(lockstep *m, int64_t n)
 {
-    EACH_LANE m->phi[l] = m->point[l].f;
+    EACH_LANE m->trial.phi[l] = m->point[l].f;
     for (int64_t i = 0; i < n; i++) {
         double *g1 = m->g1 + i * L;
         const double *rows = m->g_rows + i;
@@ -53,7 +53,7 @@ INLINE void NAMED(norms)(lockstep *m, int64_t n)
     } else if (m->opt.norm == 2.0) {
         /* where squares underflow, a bound */
         const double root = sqrt((double)n);
-        EACH_LANE m->gnorm[l] = m->gg[l] > 1e-280 ? sqrt(m->gg[l]) : root * most[l];
+        EACH_LANE m->gnorm[l] = pick(m->gg[l] > 1e-280, sqrt(m->gg[l]), root * most[l]);
     } else {
         EACH_LANE m->gnorm[l] = most[l];
     }
@@ -63,17 +63,18 @@ INLINE void NAMED(norms)(lockstep *m, int64_t n)
 INLINE void NAMED(move)(lockstep *m, int64_t n)
 {
     EACH_LANE {
-        m->f[l] = m->accept[l] ? m->phi[l] : m->f[l];
-        m->pair[l] = m->accept[l] & !m->fresh[l];
+        m->f[l] = pick(m->accept[l] != 0.0, m->trial.phi[l], m->f[l]);
+        m->pair[l] = pick(m->fresh[l] != 0.0, 0.0, m->accept[l]);
     }
     for (int64_t i = 0; i < n; i++) {
         double *x = m->x + i * L, *g = m->g + i * L, *s = m->s1 + i * L, *y = m->y + i * L;
         const double *x1 = m->x1 + i * L, *g1 = m->g1 + i * L;
         EACH_LANE {
-            s[l] = m->pair[l] ? x1[l] - x[l] : 0.0;
-            y[l] = m->pair[l] ? g1[l] - g[l] : 0.0;
-            x[l] = m->accept[l] ? x1[l] : x[l];
-            g[l] = m->accept[l] ? g1[l] : g[l];
+            const bool accept = m->accept[l] != 0.0, pair = m->pair[l] != 0.0;
+            s[l] = pick(pair, x1[l] - x[l], 0.0);
+            y[l] = pick(pair, g1[l] - g[l], 0.0);
+            x[l] = pick(accept, x1[l], x[l]);
+            g[l] = pick(accept, g1[l], g[l]);
         }
     }
     NAMED(dot)(n, m->s1, m->s1, m->ss);
@@ -138,9 +139,10 @@ INLINE void NAMED(secant_update)(lockstep *m, int64_t n)
         }
     }
     EACH_LANE {
-        const double r = m->pair[l] ? 1.0 / m->sy[l] : 0.0;
+        const bool pair = m->pair[l] != 0.0;
+        const double r = pick(pair, 1.0 / m->sy[l], 0.0);
         rho[l] = r;
-        gamma[l] = m->pair[l] ? m->sy[l] / m->yy[l] : 1.0;
+        gamma[l] = pick(pair, m->sy[l] / m->yy[l], 1.0);
         halfA[l] = 0.5 * r * (r * yAy[l]);
         halfC[l] = 0.5 * (r * (r * yCy[l]) + r);
         pg[l] = halfA[l] * gs[l] - r * gAy[l];
@@ -153,15 +155,15 @@ INLINE void NAMED(secant_update)(lockstep *m, int64_t n)
         double *d = m->d + i * L;
         const double *s = m->s1 + i * L;
         EACH_LANE {
-            const int accept = m->accept[l] != 0;
+            const bool accept = m->accept[l] != 0;
             p[l] = halfA[l] * s[l] - rho[l] * (uA[l] - Ag[l]);
             q[l] = halfC[l] * s[l] - rho[l] * (uC[l] - Cg[l]);
             const double a = uA[l] + s[l] * pg[l] + p[l] * gs[l];
             const double c = uC[l] + s[l] * qg[l] + q[l] * gs[l];
             const double di = -(gamma[l] * a + c);
-            Ag[l] = accept ? a : Ag[l];
-            Cg[l] = accept ? c : Cg[l];
-            d[l] = accept ? di : d[l];
+            Ag[l] = pick(accept, a, Ag[l]);
+            Cg[l] = pick(accept, c, Cg[l]);
+            d[l] = pick(accept, di, d[l]);
             slope[l] += d[l] * g[l];
         }
     }
@@ -176,21 +178,22 @@ INLINE void NAMED(next_trials)(lockstep *m, int64_t n)
     for (int64_t i = 0; i < n; i++) {
         const double *x = m->x + i * L, *d = m->d + i * L;
         double *x1 = m->x1 + i * L;
-        EACH_LANE x1[l] = x[l] + m->alpha[l] * d[l];
+        EACH_LANE x1[l] = x[l] + m->trial.alpha[l] * d[l];
     }
 }
 
 TARGET static void NAMED(tick)(lockstep *m, int64_t n)
 {
     NAMED(gather)(m, n);
-    NAMED(dot)(n, m->g1, m->d, m->dphi);
+    NAMED(dot)(n, m->g1, m->d, m->trial.dphi);
     EACH_LANE judge(m, l);
+    EACH_LANE propose(m, l);
     NAMED(move)(m, n);
     NAMED(norms)(m, n);
     NAMED(products)(m, n);
     NAMED(secant_update)(m, n);
     EACH_LANE test(m, l);
-    EACH_LANE m->fresh[l] = m->accept[l] ? 0 : m->fresh[l];
+    EACH_LANE m->fresh[l] = pick(m->accept[l] != 0.0, 0.0, m->fresh[l]);
     NAMED(next_trials)(m, n);
 }
 
