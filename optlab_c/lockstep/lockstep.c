@@ -252,7 +252,8 @@ INLINE void test(lockstep *m, int l)
     const bool better = fresh | (f_flat - f > noise) | (gnorm < 0.9 * m->gnorm_flat[l]);
     const double stalled = pick(better, 0.0, m->stalled[l] + 1.0);
     const bool lowest = (f <= f_start) & (f <= best + NOISE * fabs(best));
-    const bool converged = accept & (gnorm <= m->opt.gtol) & lowest;
+    const bool converged =
+        accept & (gnorm <= m->opt.gtol) & lowest & is_finite(m->ss[l]);
     const bool hopeless = (nit >= m->opt.maxiter) | (stalled >= STALLED_AFTER + m->opt.n) |
                          (f < -LOW * larger(1.0, fabs(f_start))) |
                          (pair & !keeps(m->ss[l], m->sy[l], m->yy[l]));
