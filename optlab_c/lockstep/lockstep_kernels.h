@@ -82,40 +82,74 @@ INLINE void NAMED(move)(lockstep *m, int64_t n)
     NAMED(dot)(n, m->y, m->y, m->yy);
 }
 
+/* An element of A, or of C: the update that waits is made. */
+INLINE NAMED(lanes) NAMED(element)(double *A, NAMED(lanes) si, NAMED(lanes) pi,
+                                   NAMED(lanes) sj, NAMED(lanes) pj)
+{
+    NAMED(lanes) a = LOAD(A);
+    MULTIPLY_ADD(a, si, pj);
+    MULTIPLY_ADD(a, pi, sj);
+    STORE(A, a);
+    return a;
+}
+
+/* R <= 2 rows from row i on, of one vector of lanes: their part of uA and uC. Two at once
+ * share the loads and stores of all that belongs to column j. */
+INLINE void NAMED(rows)(int R, const lockstep *m, int64_t i, int v)
+{
+    double *A = m->A + i * (i + 1) / 2 * L + v, *C = m->C + i * (i + 1) / 2 * L + v;
+    double *uA = m->uA + v, *uC = m->uC + v;
+    const double *s = m->s + v, *p = m->p + v, *q = m->q + v, *g = m->g + v;
+    NAMED(lanes) si[2], pi[2], qi[2], gi[2], Ag[2] = {0}, Cg[2] = {0};
+    UNROLL for (int r = 0; r < R; r++) {
+        si[r] = LOAD(s + (i + r) * L);
+        pi[r] = LOAD(p + (i + r) * L);
+        qi[r] = LOAD(q + (i + r) * L);
+        gi[r] = LOAD(g + (i + r) * L);
+    }
+    for (int64_t j = 0; j < i; j++) {
+        const NAMED(lanes) sj = LOAD(s + j * L), pj = LOAD(p + j * L);
+        const NAMED(lanes) qj = LOAD(q + j * L), gj = LOAD(g + j * L);
+        NAMED(lanes) Agj = LOAD(uA + j * L), Cgj = LOAD(uC + j * L);
+        UNROLL for (int r = 0; r < R; r++) {
+            int64_t at = (r * (i + 1) + j) * L;
+            NAMED(lanes) a = NAMED(element)(A + at, si[r], pi[r], sj, pj);
+            NAMED(lanes) c = NAMED(element)(C + at, si[r], qi[r], sj, qj);
+            MULTIPLY_ADD(Ag[r], a, gj);
+            MULTIPLY_ADD(Cg[r], c, gj);
+            MULTIPLY_ADD(Agj, a, gi[r]);
+            MULTIPLY_ADD(Cgj, c, gi[r]);
+        }
+        STORE(uA + j * L, Agj);
+        STORE(uC + j * L, Cgj);
+    }
+    UNROLL for (int r = 0; r < R; r++)
+        UNROLL for (int t = 0; t <= r; t++) {
+            int64_t at = (r * (i + 1) + i + t) * L;
+            NAMED(lanes) a = NAMED(element)(A + at, si[r], pi[r], si[t], pi[t]);
+            NAMED(lanes) c = NAMED(element)(C + at, si[r], qi[r], si[t], qi[t]);
+            MULTIPLY_ADD(Ag[r], a, gi[t]);
+            MULTIPLY_ADD(Cg[r], c, gi[t]);
+            if (t < r) {
+                MULTIPLY_ADD(Ag[t], a, gi[r]);
+                MULTIPLY_ADD(Cg[t], c, gi[r]);
+            }
+        }
+    UNROLL for (int r = 0; r < R; r++) {
+        STORE(uA + (i + r) * L, Ag[r]);
+        STORE(uC + (i + r) * L, Cg[r]);
+    }
+}
+
 /* Make the update that waits, and uA = A g, uC = C g. */
 INLINE void NAMED(products)(lockstep *m, int64_t n)
 {
     EACH_VECTOR {
-        double *A = m->A + v, *C = m->C + v, *uA = m->uA + v, *uC = m->uC + v;
-        const double *s = m->s + v, *p = m->p + v, *q = m->q + v, *g = m->g + v;
-        for (int64_t i = 0; i < n; i++) {
-            const NAMED(lanes) si = LOAD(s + i * L), pi = LOAD(p + i * L);
-            const NAMED(lanes) qi = LOAD(q + i * L), gi = LOAD(g + i * L);
-            NAMED(lanes) Ag = {0}, Cg = {0};
-            for (int64_t j = 0; j <= i; j++, A += L, C += L) {
-                NAMED(lanes) a = LOAD(A), c = LOAD(C);
-                const NAMED(lanes) sj = LOAD(s + j * L), gj = LOAD(g + j * L);
-                MULTIPLY_ADD(a, si, LOAD(p + j * L));
-                MULTIPLY_ADD(c, si, LOAD(q + j * L));
-                MULTIPLY_ADD(a, pi, sj);
-                MULTIPLY_ADD(c, qi, sj);
-                STORE(A, a);
-                STORE(C, c);
-                MULTIPLY_ADD(Ag, a, gj);
-                MULTIPLY_ADD(Cg, c, gj);
-                if (j == i)
-                    break;
-                NAMED(lanes) Agj = LOAD(uA + j * L), Cgj = LOAD(uC + j * L);
-                MULTIPLY_ADD(Agj, a, gi);
-                MULTIPLY_ADD(Cgj, c, gi);
-                STORE(uA + j * L, Agj);
-                STORE(uC + j * L, Cgj);
-            }
-            A += L;
-            C += L;
-            STORE(uA + i * L, Ag);
-            STORE(uC + i * L, Cg);
-        }
+        int64_t i = 0;
+        for (; i + 2 <= n; i += 2)
+            NAMED(rows)(2, m, i, v);
+        if (i < n)
+            NAMED(rows)(1, m, i, v);
     }
 }
 
@@ -151,11 +185,11 @@ INLINE void NAMED(secant_update)(lockstep *m, int64_t n)
     double *next = m->s;
     for (int64_t i = 0; i < n; i++) {
         const double *uA = m->uA + i * L, *uC = m->uC + i * L, *g = m->g + i * L;
-        double *Ag = m->Ag + i * L, *Cg = m->Cg + i * L, *p = m->p + i * L, *q = m->q + i * L;
-        double *d = m->d + i * L;
+        double *Ag = m->Ag + i * L, *Cg = m->Cg + i * L, *d = m->d + i * L;
+        double *p = m->p + i * L, *q = m->q + i * L;
         const double *s = m->s1 + i * L;
         EACH_LANE {
-            const bool accept = m->accept[l] != 0;
+            const bool accept = m->accept[l] != 0.0;
             p[l] = halfA[l] * s[l] - rho[l] * (uA[l] - Ag[l]);
             q[l] = halfC[l] * s[l] - rho[l] * (uC[l] - Cg[l]);
             const double a = uA[l] + s[l] * pg[l] + p[l] * gs[l];
