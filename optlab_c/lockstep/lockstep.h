@@ -1,0 +1,47 @@
+/* BFGS for many small problems at once, one problem in each lane of a vector.
+ *
+ * The fast path of a batch: it solves what goes well. A problem that meets anything
+ * unusual is given up, with status OPTLAB_RUNNING, and its lane gets the next one; the
+ * descent machine, where the failure policy lives, runs it again from its x0.
+ *
+ * Method and tests are those of direction/bfgs.c with linesearch/wolfe.c, and so are the
+ * iterates up to rounding. What becomes of a problem does not depend on its neighbours
+ * or its lane, to the bit. */
+#ifndef OPTLAB_LOCKSTEP_H
+#define OPTLAB_LOCKSTEP_H
+
+#include <stddef.h>
+
+#include "../abi.h"
+
+typedef struct lockstep_options {
+    int64_t n;
+    double c1, c2;      /* sufficient decrease and curvature, 0 < c1 < c2 < 1 */
+    int maxls;          /* limit on trials of one search */
+    double gtol, norm;  /* success: the norm of this order (1, 2 or INFINITY) of g */
+    double first_step;  /* alpha of the very first trial; 0: by the length of x */
+    int64_t maxiter, maxfun; /* a problem that reaches one of them is given up */
+} lockstep_options;
+
+typedef struct lockstep_batch {
+    lockstep_options opt;
+    int64_t count; /* of problems */
+    const optlab_objective *const *objectives; /* of float64 and n unknowns, one each */
+    const double *x0;      /* rows of n numbers, one each */
+    double *x, *f, *g;     /* results, rows too: only written where converged */
+    int64_t *nit, *nfev;   /* also of problems that were given up */
+    int *status;           /* OPTLAB_CONVERGED, or OPTLAB_RUNNING: given up */
+
+    /* Called every POLL_SECONDS or so between evaluations, if given; non-zero aborts. */
+    int (*poll)(void *ctx);
+    void *poll_ctx;
+} lockstep_batch;
+
+/* Bytes of memory, which the caller aligns to ARENA_ALIGN. */
+size_t lockstep_size(const lockstep_options *opt);
+
+/* Returns 0, or OPTLAB_ABORTED if an objective or the poll said so; then only problems
+ * whose status is OPTLAB_CONVERGED have results. */
+int lockstep_run(const lockstep_batch *batch, void *memory);
+
+#endif
