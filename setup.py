@@ -57,6 +57,7 @@ extensions = [
         "batch",
         *DESCENT,
         *(CORE / "batch").glob("*.c"),
+        *(CORE / "lockstep").glob("*.c"),
         CORE / "objectives" / "foreign.c",
     ),
     extension("callables"),

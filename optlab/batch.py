@@ -676,8 +676,10 @@ def _run_compiled(
         return kind
 
     batch = _prepare(X0, method, bounds, tol, options, fitting)
-    runs = Runs(batch.plan.settings, batch.X0, batch.box, objectives)
-    _work(runs.work, runs.stop, min(threads, max(1, len(batch.X0))))
+    count = len(batch.X0)
+    chunk = max(16, min(1024, count // (4 * threads)))
+    runs = Runs(batch.plan.settings, batch.X0, batch.box, objectives, chunk)
+    _work(runs.work, runs.stop, min(threads, max(1, count)))
     return _wrap(runs, batch.plan)
 
 

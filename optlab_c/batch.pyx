@@ -47,6 +47,36 @@ from optlab_c.callables import DTYPES
 
 cnp.import_array()
 
+cdef extern from "lockstep/lockstep.h" nogil:
+    enum:
+        LOCKSTEP_LANES
+    ctypedef struct lockstep_options:
+        int64_t n
+    ctypedef struct lockstep_batch:
+        lockstep_options opt
+        int64_t count
+        const double* x0
+        double* x
+        double* f
+        double* g
+        int64_t* nit
+        int64_t* nfev
+        int* status
+    ctypedef struct lockstep:
+        pass
+    size_t lockstep_size(const lockstep_options* opt)
+    lockstep* lockstep_begin(const lockstep_batch* b, int64_t first, void* memory)
+    int lockstep_ask(const lockstep* m, int64_t* problems, double* X)
+    int lockstep_tell(
+        lockstep* m,
+        const lockstep_batch* b,
+        const double* f,
+        const double* g,
+        int64_t* problems,
+    )
+    int lockstep_left(const lockstep* m)
+    void lockstep_peek(const lockstep* m, const lockstep_batch* b)
+
 cdef extern from "batch/batch.h" nogil:
     ctypedef struct batch:
         const descent_options* opt
@@ -71,7 +101,10 @@ cdef extern from "batch/batch.h" nogil:
     void* batch_row(const descent_options* opt, const void* rows, int64_t i)
     void batch_start(const batch* b, int64_t i, descent* m, void* memory, loop* run)
     void batch_finish(const batch* b, int64_t i, loop* run)
-    int batch_run(const batch* b, int64_t i, void* memory)
+    size_t batch_size(const batch* b)
+    int batch_run(const batch* b, int64_t first, int64_t last, void* memory)
+    int batch_lockstep(const batch* b, lockstep_options* opt)
+    void batch_complete(const batch* b, int64_t i)
 
 cdef extern from "objectives/foreign.h" nogil:
     ctypedef double (*foreign_fun)(int n, const double*, double*, void*)
@@ -252,7 +285,7 @@ cdef class Runs(Problems):
 
     def work(self):
         """Take problems and run them, until none is left."""
-        cdef void* memory = memory_take(self.bytes)
+        cdef void* memory = memory_take(batch_size(&self.c))
         cdef int status
         if memory == NULL:
             raise MemoryError
@@ -268,14 +301,14 @@ cdef class Runs(Problems):
             aborted()
 
     cdef int take_all(self, void* memory) noexcept nogil:
-        cdef int64_t first, i
+        cdef int64_t first, last
         while not self.stopped:
             first = batch_take(&self.next, self.chunk)
             if first >= self.count:
                 return 0
-            for i in range(first, min(first + self.chunk, self.count)):
-                if batch_run(&self.c, i, memory) != 0:
-                    return OPTLAB_ABORTED
+            last = min(first + self.chunk, self.count)
+            if batch_run(&self.c, first, last, memory) != 0:
+                return OPTLAB_ABORTED
         return 0
 
 
@@ -283,50 +316,110 @@ cdef class Runs(Problems):
 
 @cython.final
 cdef class Machines(Problems):
-    """A machine for each problem: all their questions, then all the answers."""
+    """All problems at once: all their questions, then all the answers.
 
-    cdef char* memory
+    Where they can go in lockstep they begin so, in blocks; what is given up there goes on,
+    like all others, with a machine of its own.
+    """
+
+    cdef void* blocks_memory
+    cdef lockstep_batch lanes
+    cdef lockstep** blocks
+    cdef int64_t count_blocks
+    cdef int64_t asked_in_blocks
+
+    cdef void** memory  # of each problem's machine, once it has one
     cdef descent* machines
     cdef loop* loops
+    cdef int64_t* running
+    cdef int64_t left
+
     cdef int64_t* asked  # the problems of the present questions
     cdef int* wanted
     cdef int64_t number  # of questions
-    cdef int64_t* running
-    cdef int64_t left
+    cdef int64_t* spent  # evaluations in lockstep
 
     def __init__(self, Settings settings not None, cnp.ndarray X0 not None, bounds=None):
         cdef int64_t i, some
         Problems.__init__(self, settings, X0, bounds)
         some = max(self.count, 1)
-        self.memory = <char*>memory_take(some * self.bytes)
+        self.memory = <void**>calloc(some, sizeof(void*))
         self.machines = <descent*>calloc(some, sizeof(descent))
         self.loops = <loop*>calloc(some, sizeof(loop))
-        self.asked = <int64_t*>calloc(some, sizeof(int64_t))
         self.running = <int64_t*>calloc(some, sizeof(int64_t))
+        self.asked = <int64_t*>calloc(some, sizeof(int64_t))
         self.wanted = <int*>calloc(some, sizeof(int))
+        self.spent = <int64_t*>calloc(some, sizeof(int64_t))
         if (
             self.memory == NULL
             or self.machines == NULL
             or self.loops == NULL
-            or self.asked == NULL
             or self.running == NULL
+            or self.asked == NULL
             or self.wanted == NULL
+            or self.spent == NULL
         ):
-            raise MemoryError(f"{some * self.bytes / 1e9:.3g} GB are needed")
-        for i in range(self.count):
-            batch_start(
-                &self.c, i, &self.machines[i], self.memory + i * self.bytes, &self.loops[i]
-            )
-            self.running[i] = i
-        self.left = self.count
+            raise MemoryError
+        self.number = self.count
+        if batch_lockstep(&self.c, &self.lanes.opt):
+            self.begin_blocks()
+        else:
+            for i in range(self.count):
+                self.begin(i)
 
     def __dealloc__(self):
-        memory_give_back(self.memory)
+        cdef int64_t i
+        if self.memory != NULL:
+            for i in range(self.count):
+                memory_give_back(self.memory[i])
+        memory_give_back(self.blocks_memory)
+        free(self.blocks)
+        free(self.memory)
         free(self.machines)
         free(self.loops)
-        free(self.asked)
         free(self.running)
+        free(self.asked)
         free(self.wanted)
+        free(self.spent)
+
+    cdef int begin_blocks(self) except -1:
+        cdef int64_t k
+        cdef size_t size = lockstep_size(&self.lanes.opt)
+        self.lanes.count = self.count
+        self.lanes.x0 = <const double*>self.c.x0
+        self.lanes.x, self.lanes.g = <double*>self.c.x, <double*>self.c.g
+        self.lanes.f = self.c.f
+        self.lanes.nit, self.lanes.nfev = self.c.nit, self.c.nfev
+        self.lanes.status = self.c.status
+        self.count_blocks = (self.count + LOCKSTEP_LANES - 1) // LOCKSTEP_LANES
+        self.blocks_memory = memory_take(max(self.count_blocks, 1) * size)
+        self.blocks = <lockstep**>calloc(max(self.count_blocks, 1), sizeof(lockstep*))
+        if self.blocks_memory == NULL or self.blocks == NULL:
+            raise MemoryError(f"{self.count_blocks * size / 1e9:.3g} GB are needed")
+        for k in range(self.count_blocks):
+            self.blocks[k] = lockstep_begin(
+                &self.lanes, k * LOCKSTEP_LANES, <char*>self.blocks_memory + k * size
+            )
+        return 0
+
+    cdef int begin(self, int64_t i) except -1:
+        """Problem i begins with a machine of its own."""
+        self.memory[i] = memory_take(self.bytes)
+        if self.memory[i] == NULL:
+            raise MemoryError(
+                f"{self.count * self.bytes / 1e9:.3g} GB are needed for {self.count} "
+                "problems"
+            )
+        batch_start(&self.c, i, &self.machines[i], self.memory[i], &self.loops[i])
+        self.running[self.left] = i
+        self.left += 1
+        return 0
+
+    cdef void end(self, int64_t i) noexcept:
+        """Take the results of problem i, as they are."""
+        batch_finish(&self.c, i, &self.loops[i])
+        self.c.nfev[i] += self.spent[i]
+        self.c.njev[i] += self.spent[i]
 
     def questions(self):
         """The problems that ask, what each of them wants (a mask), and where.
@@ -336,29 +429,39 @@ cdef class Machines(Problems):
         cdef int64_t i, k, still = 0
         cdef int want
         cdef size_t row = vec_bytes(self.opt.dtype, self.opt.n)
+        # No more than ever before.
+        X = np.empty((self.number, self.opt.n), DTYPES[self.opt.dtype])
+        cdef char* rows = <char*>data_of(X)
         self.number = 0
-        with nogil:
-            for k in range(self.left):
-                i = self.running[k]
-                want = loop_next(&self.loops[i])
-                if want == 0:
-                    batch_finish(&self.c, i, &self.loops[i])
-                    continue
-                self.running[still] = i
-                still += 1
-                self.asked[self.number] = i
-                self.wanted[self.number] = want
-                self.number += 1
-            self.left = still
+        for k in range(self.count_blocks):
+            self.number += lockstep_ask(
+                self.blocks[k],
+                self.asked + self.number,
+                <double*>(rows + self.number * row),
+            )
+        self.asked_in_blocks = self.number
+        for k in range(self.number):
+            self.wanted[k] = OPTLAB_F | OPTLAB_G
+        for k in range(self.left):
+            i = self.running[k]
+            want = loop_next(&self.loops[i])
+            if want == 0:
+                self.end(i)
+                memory_give_back(self.memory[i])
+                self.memory[i] = NULL
+                continue
+            self.running[still] = i
+            still += 1
+            self.asked[self.number] = i
+            self.wanted[self.number] = want
+            memcpy(rows + self.number * row, loop_question(&self.loops[i]).x, row)
+            self.number += 1
+        self.left = still
         which = np.empty(self.number, np.int64)
         wants = np.empty(self.number, np.intc)
-        X = np.empty((self.number, self.opt.n), DTYPES[self.opt.dtype])
         memcpy(data_of(which), self.asked, self.number * sizeof(int64_t))
         memcpy(data_of(wants), self.wanted, self.number * sizeof(int))
-        cdef char* rows = <char*>data_of(X)
-        for k in range(self.number):
-            memcpy(rows + k * row, loop_question(&self.loops[self.asked[k]]).x, row)
-        return which, wants, X
+        return which, wants, X[: self.number]
 
     def vectors(self, int64_t[::1] positions not None):
         """The vectors whose products are wanted, by these of the questions."""
@@ -371,7 +474,7 @@ cdef class Machines(Problems):
         return V
 
     cdef int64_t at(self, int64_t position) except -1:
-        if not 0 <= position < self.number:
+        if not self.asked_in_blocks <= position < self.number:
             raise IndexError("there is no such question")
         return self.asked[position]
 
@@ -381,7 +484,7 @@ cdef class Machines(Problems):
 
         What was not asked for is left aside.
         """
-        cdef int64_t k, i, size = self.opt.n * self.opt.n
+        cdef int64_t k, i, size = self.opt.n * self.opt.n, done = 0
         cdef int told, offered = 0
         cdef double* values = NULL
         cdef optlab_point point
@@ -394,7 +497,11 @@ cdef class Machines(Problems):
                 offered |= <int>bit
         if F is not None:
             values = <double*>data_of(F)
-        for k in range(positions.shape[0]):
+        if self.asked_in_blocks > 0:
+            if positions.shape[0] != self.number or F is None or G is None:
+                raise ValueError("all questions must be answered at once")
+            done = self.tell_blocks(values, <double*>data_of(G))
+        for k in range(done, positions.shape[0]):
             i = self.at(positions[k])
             run = &self.loops[i]
             point = loop_question(run)
@@ -415,17 +522,44 @@ cdef class Machines(Problems):
                 loop_tell(run, told, &point)
                 self.wanted[positions[k]] &= ~told
 
+    cdef int64_t tell_blocks(self, const double* F, const double* G) except -1:
+        """Answer the blocks' questions, which come first; returns how many they were."""
+        cdef int64_t k, first, last, still = 0, end = self.asked_in_blocks
+        cdef int64_t given_up[LOCKSTEP_LANES]
+        cdef int j, number
+        last = 0
+        for k in range(self.count_blocks):
+            first = last
+            while last < end and self.asked[last] // LOCKSTEP_LANES == (
+                self.asked[first] // LOCKSTEP_LANES
+            ):
+                last += 1
+            number = lockstep_tell(
+                self.blocks[k], &self.lanes, F + first, G + first * self.opt.n, given_up
+            )
+            for j in range(number):
+                self.spent[given_up[j]] = self.c.nfev[given_up[j]]
+                self.begin(given_up[j])
+            for j in range(<int>(last - first)):
+                if self.c.status[self.asked[first + j]] != OPTLAB_RUNNING:
+                    batch_complete(&self.c, self.asked[first + j])
+            if lockstep_left(self.blocks[k]) > 0:
+                self.blocks[still] = self.blocks[k]
+                still += 1
+        self.count_blocks = still
+        self.asked_in_blocks = 0
+        return end
+
     cdef void put(self, cnp.ndarray rows, int64_t k, int64_t size, void* where) noexcept:
         cdef size_t bytes = vec_bytes(self.opt.dtype, size)
         memcpy(where, <char*>data_of(rows) + k * bytes, bytes)
 
-    @property
-    def running_count(self):
-        """How many runs have not ended."""
-        return self.left
-
     def finish(self):
         """Take the results of those that have not ended, as they are."""
-        cdef int64_t k
+        cdef int64_t i, k
+        for k in range(self.count_blocks):
+            lockstep_peek(self.blocks[k], &self.lanes)
+        for k in range(self.asked_in_blocks):
+            batch_complete(&self.c, self.asked[k])
         for k in range(self.left):
-            batch_finish(&self.c, self.running[k], &self.loops[self.running[k]])
+            self.end(self.running[k])

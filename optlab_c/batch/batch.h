@@ -2,6 +2,7 @@
 #ifndef OPTLAB_BATCH_H
 #define OPTLAB_BATCH_H
 
+#include "../lockstep/lockstep.h"
 #include "../loop.h"
 
 typedef struct batch {
@@ -23,8 +24,17 @@ typedef struct batch {
     void *poll_ctx;
 } batch;
 
-/* Run problem i; `memory` is of descent_size(opt) bytes. Non-zero: aborted. */
-int batch_run(const batch *b, int64_t i, void *memory);
+/* Whether the problems can go in lockstep: these are the options then. */
+int batch_lockstep(const batch *b, lockstep_options *opt);
+
+/* Bytes of memory for `batch_run`. */
+size_t batch_size(const batch *b);
+
+/* Run problems `first` to `last` - 1. Non-zero: aborted. */
+int batch_run(const batch *b, int64_t first, int64_t last, void *memory);
+
+/* The norm of g is added to what a lockstep has found out. */
+void batch_complete(const batch *b, int64_t i);
 
 /* Row i of rows that are n long. */
 static inline void *batch_row(const descent_options *opt, const void *rows, int64_t i)

@@ -27,7 +27,7 @@
 
 /* Lanes: two of the widest vectors, so that one's latencies pass under the other's work.
  * More do not help, and push large triangles out of the cache. */
-enum { L = 16 };
+enum { L = LOCKSTEP_LANES };
 
 /* As in linesearch/ and descent.c. */
 static const double GROW_MIN = 1.1, GROW_MAX = 30.0, MARGIN = 0.1;
@@ -51,7 +51,7 @@ typedef struct trials {
 
 /* Vectors of the problems are n rows of L numbers, symmetric matrices the rows of a lower
  * triangle. Flags (0 or 1) and counts are doubles as well: all masks have one width. */
-typedef struct lockstep {
+struct lockstep {
     /* the search from x along d, where phi(0) = f and phi'(0) = slope */
     double f[L], slope[L];
     trials trial, lo, hi, previous; /* hi.alpha is infinite until one is known */
@@ -88,7 +88,7 @@ typedef struct lockstep {
     optlab_eval eval[L];
     void *ctx[L];
     optlab_point point[L];
-} lockstep;
+};
 
 /* ---- one lane's search, in scalars without a branch: linesearch/wolfe.c --------- */
 
@@ -406,22 +406,38 @@ static void load(lockstep *m, const lockstep_batch *b, int l, int64_t problem)
     m->problem[l] = problem;
     if (problem < 0)
         return;
-    m->eval[l] = b->objectives[problem]->eval;
-    m->ctx[l] = b->objectives[problem]->ctx;
+    if (b->objectives) {
+        m->eval[l] = b->objectives[problem]->eval;
+        m->ctx[l] = b->objectives[problem]->ctx;
+    }
     place(m, l, b->x0 + problem * m->opt.n);
 }
 
-static void store(const lockstep *m, const lockstep_batch *b, int l)
+/* Write down where lane l's problem is. */
+static void write(const lockstep *m, const lockstep_batch *b, int l)
 {
     int64_t i = m->problem[l], n = m->opt.n;
-    b->nit[i] = (int64_t)m->nit[l];
-    b->nfev[i] = (int64_t)m->nfev[l];
-    if (m->event[l] != CONVERGED)
-        return;
-    b->status[i] = OPTLAB_CONVERGED;
     b->f[i] = m->f[l];
     get_column(m->x, l, n, b->x + i * n);
     get_column(m->g, l, n, b->g + i * n);
+}
+
+static void count(const lockstep *m, const lockstep_batch *b, int l)
+{
+    int64_t i = m->problem[l];
+    b->nit[i] = (int64_t)m->nit[l];
+    b->nfev[i] = (int64_t)m->nfev[l];
+}
+
+/* Whether lane l's problem is solved, or else is given up. */
+static int store(const lockstep *m, const lockstep_batch *b, int l)
+{
+    count(m, b, l);
+    if (m->event[l] != CONVERGED)
+        return 0;
+    b->status[m->problem[l]] = OPTLAB_CONVERGED;
+    write(m, b, l);
+    return 1;
 }
 
 /* All trials at once; non-zero aborts. */
@@ -439,30 +455,30 @@ static int evaluate(lockstep *m)
     return 0;
 }
 
-static lockstep *start(const lockstep_batch *b, void *memory)
+lockstep *lockstep_begin(const lockstep_batch *b, int64_t first, void *memory)
 {
     arena a = {memory, 0};
     memset(memory, 0, lockstep_size(&b->opt));
     lockstep *m = take_all(&b->opt, &a);
     m->opt = b->opt;
-    for (int64_t i = 0; i < b->count; i++) {
-        b->status[i] = OPTLAB_RUNNING;
-        b->nit[i] = b->nfev[i] = 0;
-    }
     for (int l = 0; l < L; l++) {
         m->point[l].x = m->x_rows + l * m->opt.n;
         m->point[l].g = m->g_rows + l * m->opt.n;
-        load(m, b, l, l < b->count ? l : -1);
+        load(m, b, l, first + l < b->count ? first + l : -1);
     }
     return m;
 }
 
 int lockstep_run(const lockstep_batch *b, void *memory)
 {
-    lockstep *m = start(b, memory);
+    lockstep *m = lockstep_begin(b, 0, memory);
     tick_function tick = tick_of();
     int64_t next = L, left = m->opt.maxfun > 0 ? b->count : 0;
     double last_poll = poll_clock();
+    for (int64_t i = 0; i < b->count; i++) {
+        b->status[i] = OPTLAB_RUNNING;
+        b->nit[i] = b->nfev[i] = 0;
+    }
     while (left > 0) {
         if (poll_interrupted(b->poll, b->poll_ctx, &last_poll) || evaluate(m) != 0)
             return OPTLAB_ABORTED;
@@ -476,4 +492,63 @@ int lockstep_run(const lockstep_batch *b, void *memory)
         }
     }
     return 0;
+}
+
+/* ---- a block that is evaluated elsewhere ---------------------------------------- */
+
+int lockstep_ask(const lockstep *m, int64_t *problems, double *X)
+{
+    int asked = 0;
+    for (int l = 0; l < L; l++) {
+        if (m->problem[l] < 0)
+            continue;
+        problems[asked] = m->problem[l];
+        get_column(m->x1, l, m->opt.n, X + asked * m->opt.n);
+        asked++;
+    }
+    return asked;
+}
+
+int lockstep_tell(lockstep *m, const lockstep_batch *b, const double *f, const double *g,
+                  int64_t *problems)
+{
+    int64_t n = m->opt.n;
+    int told = 0, given_up = 0;
+    for (int l = 0; l < L; l++) {
+        if (m->problem[l] < 0)
+            continue;
+        m->point[l].f = f[told];
+        memcpy(m->point[l].g, g + told * n, sizeof *g * (size_t)n);
+        m->nfev[l]++;
+        told++;
+    }
+    if (told > 0)
+        tick_of()(m, n);
+    for (int l = 0; l < L; l++) {
+        if (m->event[l] == GO_ON || m->problem[l] < 0)
+            continue;
+        if (!store(m, b, l))
+            problems[given_up++] = m->problem[l];
+        m->problem[l] = -1;
+    }
+    return given_up;
+}
+
+int lockstep_left(const lockstep *m)
+{
+    int left = 0;
+    for (int l = 0; l < L; l++)
+        left += m->problem[l] >= 0;
+    return left;
+}
+
+void lockstep_peek(const lockstep *m, const lockstep_batch *b)
+{
+    for (int l = 0; l < L; l++) {
+        if (m->problem[l] < 0)
+            continue;
+        count(m, b, l);
+        if (m->fresh[l] == 0.0)
+            write(m, b, l);
+    }
 }

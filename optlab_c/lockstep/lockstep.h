@@ -44,4 +44,25 @@ size_t lockstep_size(const lockstep_options *opt);
  * whose status is OPTLAB_CONVERGED have results. */
 int lockstep_run(const lockstep_batch *batch, void *memory);
 
+/* The same for problems that are evaluated elsewhere, a block of them at a time. */
+enum { LOCKSTEP_LANES = 16 };
+
+typedef struct lockstep lockstep;
+
+/* Begin with the problems from `first` on: LOCKSTEP_LANES of them, if there are so many. */
+lockstep *lockstep_begin(const lockstep_batch *batch, int64_t first, void *memory);
+
+/* Where f and g are wanted: problems, and rows of X. Returns how many there are. */
+int lockstep_ask(const lockstep *m, int64_t *problems, double *X);
+
+/* Take f and the rows of g there. Returns how many problems were given up: `problems`. */
+int lockstep_tell(lockstep *m, const lockstep_batch *batch, const double *f,
+                  const double *g, int64_t *problems);
+
+/* How many of its problems have not ended. */
+int lockstep_left(const lockstep *m);
+
+/* Write down how far the problems are that have not ended. */
+void lockstep_peek(const lockstep *m, const lockstep_batch *batch);
+
 #endif
