@@ -86,9 +86,11 @@ def plan_run(
     `bounded`: there are bounds; `solved`: the objective factorises its own Hessian;
     `tell`: warn of options that are ignored.
     """
-    given = as_options(given)
-    second = objective.second if row.second_order else None
+    second = objective.second if row.second else None
     kind = Kind(objective.dtype, objective.mode, second, bounded, solved)
+    if given is None:
+        return _cached(row, n, kind, (), ())
+    given = as_options(given)
     items = tuple(given.items())
     types = tuple(map(type, given.values()))
     plan = None

@@ -186,8 +186,8 @@ class Run:
             kind = _first_look(runnable, objective, task.x0)
             if kind is Sparse and row.second == "hess":
                 plan = _solved(task)
-        run = cls(task, plan, machine_for(plan, task), runnable, None)
-        run.observer = Observer.of(task.callback, plan.common, pauses=pauses)
+        observer = Observer.of(task.callback, plan.common, pauses=pauses)
+        run = cls(task, plan, machine_for(plan, task), runnable, observer)
         if plan.common.checkpoint is not None:
             run.keep(plan.common.checkpoint, plan.common.checkpoint_every)
         return run

@@ -10,12 +10,11 @@ cimport numpy as cnp
 from cpython.exc cimport PyErr_CheckSignals
 from libc.stdint cimport int64_t
 from libc.stdlib cimport calloc, free
-from libc.string cimport memcpy, memset
+from libc.string cimport memcpy
 
 from optlab_c.abi cimport (
     OPTLAB_ABORTED,
     OPTLAB_F,
-    OPTLAB_FLOAT32,
     OPTLAB_G,
     OPTLAB_H,
     OPTLAB_HV,
@@ -145,7 +144,9 @@ cdef class Problems:
     cdef tuple kept
     cdef readonly object x, f, g, gnorm, nit, nfev, njev, nhev, status, saddle
 
-    def __init__(self, Settings settings not None, cnp.ndarray X0 not None, bounds=None):
+    def __init__(
+        self, Settings settings not None, cnp.ndarray X0 not None, bounds=None
+    ):
         self.opt = settings.descent
         self.tests = settings.stop
         self.count, self.opt.n = X0.shape[0], X0.shape[1]
@@ -160,7 +161,7 @@ cdef class Problems:
         self.status = np.full(self.count, OPTLAB_RUNNING, np.intc)
         self.saddle = np.zeros(self.count, np.bool_)
         lower, upper = (None, None) if bounds is None else bounds
-        for array, rows in ((X0, self.count), (lower, None), (upper, None)):
+        for array in (X0, lower, upper):
             if array is not None and (
                 array.dtype != dtype
                 or not array.flags.c_contiguous
@@ -259,10 +260,12 @@ cdef class Runs(Problems):
             raise ValueError(f"dtype must be {DTYPES[objective.dtype]} for this fun")
         return objective
 
-    cdef int make_foreign(self, size_t fun, size_t hv, size_t data, size_t stride) except -1:
-        cdef int64_t i
-        self.made = <optlab_objective*>calloc(max(self.count, 1), sizeof(optlab_objective))
-        self.models = <foreign_model*>calloc(max(self.count, 1), sizeof(foreign_model))
+    cdef int make_foreign(
+        self, size_t fun, size_t hv, size_t data, size_t stride
+    ) except -1:
+        cdef int64_t i, some = max(self.count, 1)
+        self.made = <optlab_objective*>calloc(some, sizeof(optlab_objective))
+        self.models = <foreign_model*>calloc(some, sizeof(foreign_model))
         if self.made == NULL or self.models == NULL:
             raise MemoryError
         for i in range(self.count):
@@ -318,8 +321,8 @@ cdef class Runs(Problems):
 cdef class Machines(Problems):
     """All problems at once: all their questions, then all the answers.
 
-    Where they can go in lockstep they begin so, in blocks; what is given up there goes on,
-    like all others, with a machine of its own.
+    Where they can go in lockstep they begin so, in blocks; what is given up there goes
+    on, like all others, with a machine of its own.
     """
 
     cdef void* blocks_memory
@@ -339,7 +342,9 @@ cdef class Machines(Problems):
     cdef int64_t number  # of questions
     cdef int64_t* spent  # evaluations in lockstep
 
-    def __init__(self, Settings settings not None, cnp.ndarray X0 not None, bounds=None):
+    def __init__(
+        self, Settings settings not None, cnp.ndarray X0 not None, bounds=None
+    ):
         cdef int64_t i, some
         Problems.__init__(self, settings, X0, bounds)
         some = max(self.count, 1)
@@ -465,12 +470,13 @@ cdef class Machines(Problems):
 
     def vectors(self, int64_t[::1] positions not None):
         """The vectors whose products are wanted, by these of the questions."""
-        cdef int64_t k
+        cdef int64_t i, k
         cdef size_t row = vec_bytes(self.opt.dtype, self.opt.n)
         V = np.empty((positions.shape[0], self.opt.n), DTYPES[self.opt.dtype])
         cdef char* rows = <char*>data_of(V)
         for k in range(positions.shape[0]):
-            memcpy(rows + k * row, loop_question(&self.loops[self.at(positions[k])]).v, row)
+            i = self.at(positions[k])
+            memcpy(rows + k * row, loop_question(&self.loops[i]).v, row)
         return V
 
     cdef int64_t at(self, int64_t position) except -1:
@@ -523,7 +529,7 @@ cdef class Machines(Problems):
                 self.wanted[positions[k]] &= ~told
 
     cdef int64_t tell_blocks(self, const double* F, const double* G) except -1:
-        """Answer the blocks' questions, which come first; returns how many they were."""
+        """Answer the blocks' questions, which come first; returns their number."""
         cdef int64_t k, first, last, still = 0, end = self.asked_in_blocks
         cdef int64_t given_up[LOCKSTEP_LANES]
         cdef int j, number
@@ -550,13 +556,15 @@ cdef class Machines(Problems):
         self.asked_in_blocks = 0
         return end
 
-    cdef void put(self, cnp.ndarray rows, int64_t k, int64_t size, void* where) noexcept:
+    cdef void put(
+        self, cnp.ndarray rows, int64_t k, int64_t size, void* where
+    ) noexcept:
         cdef size_t bytes = vec_bytes(self.opt.dtype, size)
         memcpy(where, <char*>data_of(rows) + k * bytes, bytes)
 
     def finish(self):
         """Take the results of those that have not ended, as they are."""
-        cdef int64_t i, k
+        cdef int64_t k
         for k in range(self.count_blocks):
             lockstep_peek(self.blocks[k], &self.lanes)
         for k in range(self.asked_in_blocks):

@@ -217,10 +217,10 @@ cdef class Machine:
     """One run of the descent machine from x0 (a float vector of the settings' dtype).
 
     `bounds` is a pair of such vectors, lb <= x0 <= ub, where the settings are bounded.
-    Either `run` it with an objective, or ask and tell: the questions of the run with its
-    stopping tests come from `question`, those of the machine alone, and its events, from
-    `ask`. Asking again gives the same question until it is answered, so that a machine may
-    be saved in between.
+    Either `run` it with an objective, or ask and tell: the questions of the run, with
+    its stopping tests, come from `question`; those of the machine alone, and its
+    events, from `ask`. Asking again gives the same question until it is answered, so
+    that a machine may be saved in between.
     """
 
     cdef descent m
@@ -325,7 +325,7 @@ cdef class Machine:
         return self.run_.st.status
 
     def reopen(self, Settings settings=None):
-        """Go on after the end of the run, with other stopping tests if they are given."""
+        """Go on after the end of the run; with other stopping tests, if given."""
         if settings is not None:
             self.run_.st.stop = settings.stop
         loop_reopen(&self.run_)
@@ -334,8 +334,8 @@ cdef class Machine:
         """What is wanted next (a mask of F, G, HV, H, SOLVE), and the point x.
 
         HV wants the Hessian times `v`. SOLVE wants a Newton step. With G may come FINE,
-        where the gradient is made of differences: better ones are wanted from now on. At
-        the end of the run, and where the observer wants a pause, the mask is 0.
+        where the gradient is made of differences: better ones are wanted from now on.
+        At the end of the run, and where the observer wants a pause, the mask is 0.
         """
         self.attend(observer, None)
         cdef int want = loop_next(&self.run_)
