@@ -214,10 +214,9 @@ def curvature(name: str, value: Any) -> Any:
 
 def path(name: str, value: Any) -> str:
     """The path of a file."""
-    try:
-        place = os.fsdecode(value)
-    except TypeError:
-        raise TypeError(f"{name} must be a path, got {value!r}") from None
+    if not isinstance(value, (str, os.PathLike)):
+        raise TypeError(f"{name} must be a path, got {value!r}")
+    place = os.fsdecode(value)
     if not place:
         raise ValueError(f"{name} must be a path, got an empty one")
     return place
