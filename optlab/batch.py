@@ -228,7 +228,7 @@ class _Messages(Sequence[str]):
         if isinstance(i, slice):
             return [self[k] for k in range(len(self))[i]]
         status, gnorm = Status.of(self.status[i]), self.gnorm[i]
-        if status in (Status.CONVERGED, Status.NONFINITE_START):
+        if status in (Status.CONVERGED, Status.NONFINITE_START) or np.isnan(gnorm):
             return status.sentence
         gradient = "projected gradient" if self.bounded else "gradient"
         met = "which meets" if gnorm <= self.gtol else "which does not meet"
@@ -326,7 +326,7 @@ class BatchSolver:
         X : ndarray, shape (m, n)
             The points, a new array.
         index : ndarray of int, shape (m,)
-            The problems that they are of, in their order; m is 0 at the end.
+            The problems that they are of; m is 0 at the end.
         """
         return self._X.copy(), self._index.copy()
 

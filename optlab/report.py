@@ -20,6 +20,8 @@ def explain(
     """The status in words, with what was seen; f and gnorm are those of the result."""
     if status is Status.CONVERGED or status is Status.NONFINITE_START:
         return status.sentence
+    if machine.nfev == 0:
+        return f"{status.sentence} Nothing was evaluated yet."
     gtol = plan.common.gtol
     met = "which meets" if gnorm <= gtol else "which does not meet"
     parts = [status.sentence, _evidence(status, f, machine)]
