@@ -6,6 +6,7 @@ Whoever adds a method or a search adds its row here; validation, documentation, 
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field, fields
+from functools import cached_property
 from typing import Any, TypeVar
 
 from optlab import options as opt
@@ -56,17 +57,17 @@ class Method:
     second: str | None = None
     defaults: Mapping[str, Any] = field(default_factory=dict)
 
-    @property
+    @cached_property
     def bounds(self) -> bool:
         """Whether it handles bounds."""
         return self.bounded is not None
 
-    @property
+    @cached_property
     def dense(self) -> bool:
         """Whether it keeps a whole matrix, that is, all pairs."""
         return self.inverse == "dense"
 
-    @property
+    @cached_property
     def second_order(self) -> bool:
         """Whether it uses second derivatives."""
         return self.second is not None

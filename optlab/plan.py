@@ -7,7 +7,7 @@ import math
 from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import dataclass
-from functools import lru_cache
+from functools import cached_property, lru_cache
 from typing import Any, NamedTuple
 from warnings import warn
 
@@ -56,7 +56,7 @@ class Plan:
     warm_start: Any  # an inverse Hessian of another run
     ignored: tuple[str, ...]  # options of other methods
 
-    @property
+    @cached_property
     def dense(self) -> bool:
         """Whether the run keeps a whole matrix."""
         return self.row.dense and not self.bounded

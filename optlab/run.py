@@ -216,8 +216,7 @@ class Run:
         """What has come of it, so far."""
         machine, plan = self.machine, self.plan
         x, f, g, gnorm = machine.result()
-        status = Status.of(machine.status)
-        gtol = plan.common.gtol
+        status, gtol = Status.of(machine.status), plan.common.gtol
         # A gradient that rounding hides is not small, and a saddle is no minimum. Written
         # so that NaN is no success.
         success = (
@@ -230,9 +229,9 @@ class Run:
             status = Status.ROUNDING
         if status is Status.RUNNING and machine.nfev == 0:
             success, f, g = False, np.nan, np.full_like(x, np.nan)
-        box = self.task.box
-        if plan.differences and box is not None:
-            g[box[0] == box[1]] = np.nan  # what may not be moved has no difference
+        if plan.differences and self.task.box is not None:
+            lower, upper = self.task.box
+            g[lower == upper] = np.nan  # what may not be moved has no difference
         result = OptimizeResult(
             x=x,
             fun=f,
@@ -244,7 +243,11 @@ class Run:
             nhev=machine.nhev,
             success=success,
             status=status,
-            message=explain(status, f, gnorm, self.error, machine, plan),
+            message=(
+                status.sentence
+                if success and status is Status.CONVERGED
+                else explain(status, f, gnorm, self.error, machine, plan)
+            ),
             method=plan.row.name,
         )
         if self.observer is not None:
@@ -343,10 +346,10 @@ def _first_look(runnable: Any, objective: Objective, x0: np.ndarray) -> type | N
 
 
 def _inverse_hessian(machine: Machine, plan: Plan) -> Any:
+    if plan.dense:
+        return Deferred(machine.inverse)
     if plan.row.inverse is None:
         return None
     if plan.row.inverse == "operator":
         return Deferred(lambda: InverseHessian(machine))
-    if plan.bounded:
-        return Deferred(lambda: InverseHessian(machine).todense())
-    return Deferred(machine.inverse)
+    return Deferred(lambda: InverseHessian(machine).todense())
