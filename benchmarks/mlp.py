@@ -1,39 +1,72 @@
-"""How long do loss and gradient of a net take, beside its matrix products and its peers?"""
+"""How long do loss and gradient of a net take, and how long to train one?"""
 
-import functools
 import warnings
+from contextlib import contextmanager
+from functools import cache
 from itertools import pairwise
-from time import perf_counter
 
 import numpy as np
+import scipy.optimize
 from scipy.linalg import get_blas_funcs
 
 import optlab
 from optlab import nn
 
 from .common import hold_to_one_thread
+from .peers import KINDS, SHAPES, hold_to_one_core, make
+from .products import Products
 
-SHAPES = {
-    "64-32-10, batch 32": ((64, 32, 10), 32),
-    "784-128-10, batch 32": ((784, 128, 10), 32),
-    "784-128-10, batch 128": ((784, 128, 10), 128),
-    "784-512-512-10, batch 256": ((784, 512, 512, 10), 256),
-}
-KINDS = {"ReLU": ("relu", False), "Swish + batch norm": ("swish", True)}
-LIBRARIES = ["optlab", "numpy", "torch", "jax"]
-EPS = 1e-5
+DTYPES = ["float32", "float64"]
+METHODS = ["l-bfgs", "newton-cg", "trust-ncg"]
+ACTIVATIONS = ["relu", "tanh"]
+LAYERS = [64, 64, 10]
+LOSS = 1e-3  # of training, with the prior's share
+PRECISIONS = [1e-3, 1e-2]  # of the prior; scikit-learn's alpha
 
 
-@functools.cache
-def case(shape, kind, dtype):
-    """A model, its objective, w and data."""
-    sizes, batch = SHAPES[shape]
-    rng = np.random.default_rng(0)
-    X = rng.standard_normal((batch, sizes[0])).astype(dtype)
-    y = rng.integers(0, sizes[-1], batch)
-    activation, batch_norm = KINDS[kind]
-    model = nn.MLP(sizes, activation, batch_norm, dtype=dtype)
-    return model, model.objective(X, y), model.init(rng=0), X, y
+class LossAndGradient:
+    """Loss with gradient, the call from Python included."""
+
+    params = (["optlab", "numpy", "torch", "jax"], list(SHAPES), list(KINDS))
+    param_names = ("library", "shape", "layers")
+
+    def setup(self, library, shape, layers):
+        hold_to_one_core()
+        self.evaluate, _ = make(library, shape, layers, "float32")
+
+    def time_loss_and_gradient(self, library, shape, layers):
+        self.evaluate()
+
+
+class HessianProduct:
+    """One product of the Hessian with a vector."""
+
+    params = (["optlab", "torch", "jax"], list(SHAPES))
+    param_names = ("library", "shape")
+
+    def setup(self, library, shape):
+        hold_to_one_core()
+        _, self.product = make(library, shape, "ReLU", "float32")
+
+    def time_product(self, library, shape):
+        self.product()
+
+
+class MatrixProducts:
+    """The products in loss and gradient alone, by whatever makes them fastest."""
+
+    params = (list(SHAPES), DTYPES)
+    param_names = ("shape", "dtype")
+
+    def setup(self, shape, dtype):
+        hold_to_one_core()
+        self.products = Products(*SHAPES[shape], dtype)
+
+    def time_products(self, shape, dtype):
+        self.products.seconds()
+
+
+# ---- what other files share -----------------------------------------------------------
 
 
 def products(shape, dtype):
@@ -63,182 +96,7 @@ def products(shape, dtype):
     return lambda: [call() for call in calls]
 
 
-def own_products(shape, dtype):
-    """The same products by optlab: nets of single affine layers, whose rest is next to
-    nothing for large shapes. Their gradient by the weights is two of them."""
-    sizes, batch = SHAPES[shape]
-    model = nn.MLP(sizes, "identity", loss="squared", dtype=dtype)
-    rng = np.random.default_rng(0)
-    X = rng.standard_normal((batch, sizes[0])).astype(dtype)
-    objective = model.objective(X, np.zeros((batch, sizes[-1])))
-    w = model.init(rng=0)
-    return lambda: objective.fun_and_grad(w)
-
-
-# ---- peers -----------------------------------------------------------------------------
-
-
-def numpy_net(shape, kind, dtype):
-    """The net in NumPy, as it would be written with some care."""
-    model, _, w, X, y = case(shape, kind, dtype)
-    layers = model.unpack(w)
-    rows, m = np.arange(len(y)), X.dtype.type(len(y))
-    swish, batch_norm = kind != "ReLU", kind != "ReLU"
-
-    def evaluate():
-        a, kept = X, []
-        for layer in layers[:-1]:
-            z = a @ layer["weights"]
-            state = {"a": a}
-            if batch_norm:
-                z -= z.mean(axis=0)
-                inverse = 1 / np.sqrt((z * z).mean(axis=0) + z.dtype.type(EPS))
-                z *= inverse
-                state |= {"normal": z, "inverse": inverse}
-                z = z * layer["scale"] + layer["shift"]
-            else:
-                z += layer["bias"]
-            if swish:
-                s = 1 / (1 + np.exp(-z))
-                a = z * s
-                state["slope"] = s + a * (1 - s)
-            else:
-                state["slope"] = z > 0
-                a = np.maximum(z, 0)
-            kept.append(state)
-        z = a @ layers[-1]["weights"] + layers[-1]["bias"]
-        z -= z.max(axis=1, keepdims=True)
-        p = np.exp(z)
-        total = p.sum(axis=1, keepdims=True)
-        f = float((np.log(total[:, 0]) - z[rows, y]).mean())
-        p /= total
-        p[rows, y] -= 1
-        delta = p / m
-        g = [(delta.sum(axis=0)), a.T @ delta]
-        for i in range(len(kept) - 1, -1, -1):
-            state = kept[i]
-            delta = delta @ layers[i + 1]["weights"].T
-            delta *= state["slope"]
-            if batch_norm:
-                normal = state["normal"]
-                shift, scale = delta.sum(axis=0), (delta * normal).sum(axis=0)
-                g += [shift, scale]
-                delta -= shift / m + normal * (scale / m)
-                delta *= layers[i]["scale"] * state["inverse"]
-            else:
-                g.append(delta.sum(axis=0))
-            g.append(state["a"].T @ delta)
-        return f, np.concatenate([part.ravel() for part in g[::-1]])
-
-    return evaluate
-
-
-def torch_net(shape, kind, dtype):
-    """The net in torch, with its modules."""
-    try:
-        import torch
-    except ImportError:
-        raise NotImplementedError("torch is not installed") from None
-    torch.set_num_threads(1)
-    _, _, _, X, y = case(shape, kind, dtype)
-    sizes, _ = SHAPES[shape]
-    modules = []
-    for i, (inputs, units) in enumerate(pairwise(sizes)):
-        hidden = i < len(sizes) - 2
-        plain = kind == "ReLU" or not hidden
-        modules.append(torch.nn.Linear(inputs, units, bias=plain))
-        if hidden:
-            modules += (
-                [torch.nn.ReLU()]
-                if kind == "ReLU"
-                else [torch.nn.BatchNorm1d(units), torch.nn.SiLU()]
-            )
-    model = torch.nn.Sequential(*modules).to(getattr(torch, dtype))
-    data, labels = torch.tensor(X), torch.tensor(y)
-    loss = torch.nn.CrossEntropyLoss()
-
-    def evaluate():
-        model.zero_grad(set_to_none=True)
-        value = loss(model(data), labels)
-        value.backward()
-        return value.item()
-
-    return evaluate
-
-
-def jax_net(shape, kind, dtype):
-    """The net in JAX, compiled."""
-    try:
-        import jax
-    except ImportError:
-        raise NotImplementedError("jax is not installed") from None
-    jax.config.update("jax_enable_x64", True)
-    jnp = jax.numpy
-    model, _, w, X, y = case(shape, kind, dtype)
-    labels = jnp.asarray(y)
-    data = jnp.asarray(X)
-
-    def loss(layers):
-        a = data
-        for i, layer in enumerate(layers):
-            z = a @ layer["weights"]
-            if "scale" in layer:
-                z = (z - z.mean(axis=0)) / jnp.sqrt(z.var(axis=0) + EPS)
-                z = z * layer["scale"] + layer["shift"]
-            else:
-                z = z + layer["bias"]
-            last = i == len(layers) - 1
-            a = z if last else jax.nn.relu(z) if kind == "ReLU" else jax.nn.silu(z)
-        return -jnp.mean(jax.nn.log_softmax(a)[jnp.arange(len(labels)), labels])
-
-    both = jax.jit(jax.value_and_grad(loss))
-    layers = [
-        {k: jnp.asarray(v) for k, v in layer.items()} for layer in model.unpack(w)
-    ]
-    return lambda: jax.block_until_ready(both(layers))
-
-
-def net(library, shape, kind, dtype):
-    """Loss and gradient as a function without arguments."""
-    if library == "optlab":
-        _, objective, w, _, _ = case(shape, kind, dtype)
-        return lambda: objective.fun_and_grad(w)
-    return {"numpy": numpy_net, "torch": torch_net, "jax": jax_net}[library](
-        shape, kind, dtype
-    )
-
-
-class LossAndGradient:
-    params = (LIBRARIES, list(SHAPES)[::2], list(KINDS))
-    param_names = ("library", "shape", "kind")
-
-    def setup(self, library, shape, kind):
-        hold_to_one_thread()
-        self.evaluate = net(library, shape, kind, "float32")
-        self.evaluate()
-
-    def time_loss_and_gradient(self, library, shape, kind):
-        self.evaluate()
-
-
-class HessianProduct:
-    params = (list(SHAPES), list(KINDS))
-    param_names = ("shape", "kind")
-
-    def setup(self, shape, kind):
-        hold_to_one_thread()
-        _, self.objective, self.w, _, _ = case(shape, kind, "float32")
-
-    def time_product(self, shape, kind):
-        self.objective.hessp(self.w, self.w)
-
-
-# ---- training --------------------------------------------------------------------------
-
-ALPHA, LOSS = 1e-3, 1e-3  # a prior that allows this loss
-
-
-@functools.cache
+@cache
 def digits():
     """Digits, scaled to unit variance, three quarters to train with."""
     from sklearn.datasets import load_digits
@@ -249,59 +107,124 @@ def digits():
     return train_test_split(X, y, test_size=0.25, random_state=0, stratify=y)
 
 
-def train_optlab(method, activation, seed, dtype="float32"):
-    """Seconds and test accuracy of a training down to the loss."""
-    X, held, y, held_y = digits()
-    start = perf_counter()
-    prior = nn.GaussianPrior(ALPHA)
-    model = nn.MLP([64, 64, 10], activation, prior=prior, dtype=dtype)
-    objective = model.objective(X, y)
-
-    def reached(intermediate_result):
-        if intermediate_result.fun <= LOSS:
-            raise StopIteration
-
-    result = optlab.minimize(
-        objective,
-        model.init(rng=seed),
-        method=method,
-        callback=reached,
-        options={"gtol": 0.0},
-    )
-    return perf_counter() - start, model.score(result.x, held, held_y), result.fun
+# ---- training --------------------------------------------------------------------------
 
 
-def train_sklearn(activation, seed):
-    """The same by MLPClassifier, whose own loss and iterations decide when it is there."""
-    from sklearn.neural_network import MLPClassifier
+def first(losses):
+    """Return the index of the first loss that is low enough."""
+    reached = np.asarray(losses) <= LOSS
+    assert reached.any(), f"no loss at or below {LOSS}"
+    return int(np.argmax(reached))
 
-    X, held, y, held_y = digits()
-    make = functools.partial(
-        MLPClassifier,
-        (64,),
-        activation=activation,
-        solver="lbfgs",
-        alpha=ALPHA,
-        tol=0.0,
-        random_state=seed,
-    )
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")
-        for iterations in range(5, 200):  # the first number that is enough
-            if make(max_iter=iterations).fit(X, y).loss_ <= LOSS:
-                break
-        start = perf_counter()
-        model = make(max_iter=iterations).fit(X, y)
-        return perf_counter() - start, model.score(held, held_y), model.loss_
+
+class Task:
+    """The digits, split and started as a seed says, down to a training loss.
+
+    Both libraries minimise the same function from the same point, which scikit-learn
+    draws. Neither has a test of the loss, so each is given the number of iterations after
+    which, in a run beforehand, it was at or below `LOSS` for the first time.
+    """
+
+    def __init__(self, activation, precision, seed):
+        from sklearn.datasets import load_digits
+        from sklearn.model_selection import train_test_split
+        from sklearn.preprocessing import StandardScaler
+
+        hold_to_one_thread()
+        self.activation, self.precision, self.seed = activation, precision, seed
+        X, y = load_digits(return_X_y=True)
+        X, self.held, self.y, self.held_y = train_test_split(
+            X, y, random_state=seed, stratify=y
+        )
+        scaler = StandardScaler().fit(X)
+        self.X, self.held = scaler.transform(X), scaler.transform(self.held)
+        self.losses = []
+        with self.recorded():
+            self.sklearn(200)
+        self.enough = first(self.losses) + 1
+
+    @contextmanager
+    def recorded(self):
+        """Keep the start and the losses of scikit-learn's iterations."""
+        theirs = scipy.optimize.minimize
+
+        def minimize(fun, x0, **options):
+            hidden = LAYERS[0] * LAYERS[1]
+            coefs = hidden + LAYERS[1] * LAYERS[2]
+            self.start = [
+                {"weights": x0[:hidden].reshape(LAYERS[:2]),
+                 "bias": x0[coefs : coefs + LAYERS[1]]},
+                {"weights": x0[hidden:coefs].reshape(LAYERS[1:]),
+                 "bias": x0[coefs + LAYERS[1] :]},
+            ]  # fmt: skip
+
+            def keep(intermediate_result):
+                self.losses.append(intermediate_result.fun)
+
+            return theirs(fun, x0, callback=keep, **options)
+
+        scipy.optimize.minimize = minimize
+        try:
+            yield
+        finally:
+            scipy.optimize.minimize = theirs
+
+    def sklearn(self, iterations=None):
+        """Train scikit-learn's classifier."""
+        from sklearn.neural_network import MLPClassifier
+
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            return MLPClassifier(
+                LAYERS[1:-1],
+                self.activation,
+                solver="lbfgs",
+                alpha=self.precision,
+                tol=0.0,
+                max_iter=iterations or self.enough,
+                random_state=self.seed,
+            ).fit(self.X, self.y)
+
+    def optlab(self, method, dtype, iterations, **options):
+        """Train optlab's model, from the raw data."""
+        prior = nn.GaussianPrior(self.precision)
+        model = nn.MLP(LAYERS, self.activation, prior=prior, dtype=dtype)
+        objective = model.objective(self.X, self.y)
+        options = {"gtol": 0.0, "maxiter": iterations} | options
+        w0 = model.pack(self.start)
+        return model, optlab.minimize(objective, w0, method=method, options=options)
+
+    def iterations(self, method, dtype):
+        """Return the number of iterations that optlab needs."""
+        _, result = self.optlab(method, dtype, 200, history=True)
+        return first(result.history["f"])
+
+    def scores(self, method, dtype, iterations):
+        """Return final losses and test accuracies, optlab's and scikit-learn's."""
+        theirs = self.sklearn()
+        model, result = self.optlab(method, dtype, iterations)
+        return (
+            (result.fun, theirs.loss_),
+            (
+                model.score(result.x, self.held, self.held_y),
+                theirs.score(self.held, self.held_y),
+            ),
+        )
 
 
 class Training:
-    params = (["l-bfgs", "newton-cg", "trust-ncg"], ["relu", "tanh"])
+    """A whole training of the digits, from the raw data."""
+
+    params = (["sklearn", *METHODS], ACTIVATIONS)
     param_names = ("method", "activation")
 
     def setup(self, method, activation):
-        hold_to_one_thread()
-        digits()
+        self.task = Task(activation, PRECISIONS[-1], 0)
+        if method != "sklearn":
+            self.iterations = self.task.iterations(method, "float32")
 
-    def time_digits(self, method, activation):
-        train_optlab(method, activation, 0)
+    def time_training(self, method, activation):
+        if method == "sklearn":
+            self.task.sklearn()
+        else:
+            self.task.optlab(method, "float32", self.iterations)
