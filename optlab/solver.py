@@ -342,7 +342,8 @@ def resume(
 ) -> OptimizeResult:
     """Go on with a run that was cut off, from its last checkpoint, bit for bit.
 
-    Method, bounds and options are those of the run. It goes on writing checkpoints to the
+    Files are to be one's own: a run's memory is taken from them as it is. Method, bounds
+    and options are those of the run. It goes on writing checkpoints to the
     same file, if it did so; one that had ended is not run again, unless `options` have
     other stopping tests for it.
 
@@ -393,6 +394,8 @@ def resume(
         raise ValueError(f"{name} is that of the run, and cannot be another")
     with _named(path):
         given = checkpoint.joined(saved.facts, saved.arrays, more)
+        if "checkpoint" in given:
+            given["checkpoint"] = path  # it may have been moved
         x0 = core.Machine.load(saved.arrays["machine"].tobytes()).x
     method, bounds = saved.facts["method"], _bounds(saved)
     task = prepare(

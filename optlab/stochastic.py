@@ -411,6 +411,8 @@ def resume_sum(
         rule, x0 = RULES[saved.facts["method"]], saved.arrays["x0"]
         given = checkpoint.joined(saved.facts, saved.arrays, more)
         given["rng"] = _generator(saved.facts["rng"])
+        if "checkpoint" in given:
+            given["checkpoint"] = path  # it may have been moved
     except (KeyError, TypeError) as error:
         raise ValueError(f"{str(path)!r} is damaged: {error}") from None
     return _run(rule, fun, x0, callback, given, saved)
