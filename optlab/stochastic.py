@@ -337,7 +337,9 @@ class Run:
             "waited": self.waited,
             "seconds": perf_counter() - self.began,
             "status": None if self.status is None else int(self.status),
+            # What is one array has to be one again: it is not evaluated twice.
             "known": self.last is not None and self.last.x is self.x,
+            "last_is_best": self.best_x is not None and self.best_x is self.x,
         }
 
     def load(self, facts: Mapping[str, Any], arrays: Mapping[str, np.ndarray]) -> None:
@@ -347,6 +349,8 @@ class Run:
         self.evaluations = facts["evaluations"]
         self.best_loss, self.waited = facts["best_loss"], facts["waited"]
         self.began = perf_counter() - facts["seconds"]
+        if facts["last_is_best"]:
+            self.best_x = self.x
         if facts["status"] is not None:
             self.status = Status.of(facts["status"])
         if facts["known"] and self.x is not None:
