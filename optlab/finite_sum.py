@@ -60,6 +60,8 @@ class FiniteSum:
     array([1., 2., 3.])
     """
 
+    least_batch = 1
+
     def __init__(
         self, fun: Callable[[Array, Array], tuple[float, Array]], n_samples: int
     ) -> None:

@@ -10,7 +10,6 @@ from scipy.optimize import minimize as scipy_minimize
 
 import optlab
 from optlab import FiniteSum, Status, minimize, nn
-from optlab.finite_sum import as_sum
 from optlab.methods import METHODS
 from optlab.stochastic import RULES
 from optlab_c.stochastic import DONE, EPOCH, Machine
