@@ -13,8 +13,8 @@ import optlab
 from optlab import OptimizeResult, Status, minimize, problems
 from optlab.evaluate import Objective
 from optlab.methods import METHODS
-from optlab.run import BFGS_UP_TO
 from optlab.plan import plan_run
+from optlab.run import BFGS_UP_TO
 from optlab_c.machine import DONE, FINE, ITERATE, F, G, Machine
 from tests.functions import SMOOTH, Counted, quadratic, rosenbrock, softmax_sum
 from tests.support import (

@@ -277,9 +277,7 @@ class TestMachine:
 
         given = {"batch_size": 8, "epochs": 4, "learning_rate": 0.05, "rng": 7}
         opt = Stochastic(**given | options)
-        return machine_for(
-            RULES[method], opt, np.zeros(5), as_sum(LEAST_SQUARES, 5, None)
-        )
+        return machine_for(RULES[method], opt, np.zeros(5), LEAST_SQUARES)
 
     def drive(self, machine, epochs, at=None):
         done, count = 0, 0
