@@ -23,6 +23,10 @@ _NEVER = (FunctionType, MethodType, Objective)  # the quick way for most calls
 _OBJECTIVE = "optlab_objective"
 MOST = 2**31 - 1
 
+# Signatures of numba that have been found to fit: to take one apart costs more than a
+# small run.
+_FITTING: set[Any] = set()
+
 
 class Foreign(NamedTuple):
     """The addresses of a function, of its Hessian product and of its data; 0: none."""
@@ -118,7 +122,11 @@ def _is_numba(fun: Any) -> bool:
 
 def _address(name: str, function: Any, accepted: str) -> tuple[int, int]:
     """The addresses of a function and of its user data; a TypeError if it is another."""
-    pointer = function.ctypes if _is_numba(function) else function
+    numba = _is_numba(function)
+    pointer = function.ctypes if numba else function
+    kind = (pointer.restype, pointer.argtypes, accepted) if numba else None
+    if kind in _FITTING:
+        return function.address, 0
     if isinstance(pointer, _POINTER) and not pointer.argtypes:
         raise TypeError(f"{name} must tell its argtypes and restype: {accepted}")
     if not isinstance(pointer, LowLevelCallable):
@@ -129,6 +137,8 @@ def _address(name: str, function: Any, accepted: str) -> tuple[int, int]:
     signature, address, data = function_in(tuple.__getitem__(pointer, 0))
     if _plain(signature) != _plain(accepted):
         raise TypeError(f"{name} must be {accepted}, got {signature}")
+    if kind is not None:
+        _FITTING.add(kind)
     return address, data
 
 
