@@ -13,6 +13,8 @@ import numpy as np
 import optlab
 from optlab.comparison import choose_problems, run, table
 
+from . import batch as many
+from . import compiled as small
 from . import logistic, mlp, peers, sgd
 from .common import (
     LIBRARIES,
@@ -97,6 +99,52 @@ def compiled():
             repeats=20,
         )
         line(f"whole run, Rosenbrock n = 2, {method}", *times, "µs")
+
+
+def nlopt():
+    """A whole run on Rosenbrock's function, compiled by numba; NLopt's to the same f."""
+    for n in small.SIZES:
+        runs = [make(n) for make in small.RUNS.values()]
+        repeats = max(1, 10_000 // n)
+        times = in_turn(20, *runs, repeats=min(repeats, 200))
+        line(f"whole run, Rosenbrock n = {n}", *times, "µs", "nlopt")
+
+
+def batch():
+    """Small problems, one core: problems a second."""
+
+    def rate(what, run, count, other=None, other_count=0, peer=""):
+        solved = np.mean(run().success)
+        runs = [run] if other is None else [run, other]
+        for function in runs:
+            function()  # compiled, and in cache
+        times = in_turn(5, *runs)
+        text = f"{what:<44} {count / times[0]:12,.0f}/s   solved {solved:.4f}"
+        if other is not None:
+            theirs = other_count / times[1]
+            text += (
+                f"   {peer} {theirs:10,.0f}/s   {count / times[0] / theirs:.0f} times"
+            )
+        print(text, flush=True)
+
+    for n, count in ((2, 50_000), (10, 20_000)):
+        rate(f"Rosenbrock, n = {n}", many.compiled_run(n, count), count)
+    for n in (2, 10):
+        peer = many.jax_logistic_run(n, 2000), 2000, "jax"
+        run = many.logistic_run(n, 2000)
+        rate(f"logistic regression, 50 rows, n = {n}", run, 2000, *peer)
+    peer = many.scipy_run(5, 200), 200, "scipy"
+    for method in ("bfgs", "l-bfgs"):
+        run = many.vectorised_run(5, 10_000, method)
+        rate(f"vectorised Python, n = 5, {method}", run, 10_000, *peer)
+
+
+def threads():
+    """The same by two threads; for a machine that has nothing else to do."""
+    for n, count in ((2, 200_000), (10, 50_000)):
+        runs = [many.compiled_run(n, count, number) for number in (2, 1)]
+        two, one = in_turn(7, *runs)
+        print(f"Rosenbrock, n = {n}: {one / two:.2f} times as fast", flush=True)
 
 
 def bfgs():
@@ -312,6 +360,9 @@ PARTS = {
         overhead,
         call,
         compiled,
+        nlopt,
+        batch,
+        threads,
         bfgs,
         large,
         registry,
