@@ -200,7 +200,10 @@ def definite_matrix(name: str, value: Any) -> np.ndarray:
 
 
 def curvature(name: str, value: Any) -> Any:
-    """The inverse Hessian of a result, whose type says what can be made of it."""
+    """What a result knows of its inverse Hessian: a machine, pairs, or a matrix."""
+    machine = getattr(value, "__dict__", {}).get("_machine")
+    if machine is not None:
+        return machine
     inverse = getattr(value, "hess_inv", None)
     if hasattr(inverse, "sk") and hasattr(inverse, "yk"):
         return inverse

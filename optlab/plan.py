@@ -25,7 +25,7 @@ from optlab.options import (
     split,
     stack_level,
 )
-from optlab_c.machine import Settings
+from optlab_c.machine import Machine, Settings
 
 # f is taken as resolved to this many units in its last place, until it proves noisier.
 NOISE_ULPS = 100.0
@@ -238,8 +238,9 @@ def _plan(row: Method, n: int, kind: Kind, given: dict[str, Any]) -> Plan:
 
 def _check_warm_start(inverse: Any, n: int, dense: bool) -> None:
     """A ValueError where a run cannot begin with this inverse Hessian."""
-    if inverse.shape[0] != n:
-        raise ValueError(f"warm_start must be of {n} unknowns, got {inverse.shape[0]}")
+    size = inverse.n if isinstance(inverse, Machine) else inverse.shape[0]
+    if size != n:
+        raise ValueError(f"warm_start must be of {n} unknowns, got {size}")
     if not dense and not hasattr(inverse, "sk"):
         raise ValueError(
             "warm_start must have pairs here: be the result of 'l-bfgs', not of 'bfgs'"

@@ -250,6 +250,9 @@ class Run:
             ),
             method=plan.row.name,
         )
+        if plan.dense:
+            # For a warm start, which needs more than the matrix; it is no field.
+            object.__setattr__(result, "_machine", machine)
         if self.observer is not None:
             self.observer.finish(result)
         return result
@@ -319,12 +322,17 @@ def machine_for(plan: Plan, task: Task) -> Machine:
 
 def _hand_on(inverse: Any, machine: Machine, dense: bool) -> None:
     """Have a machine begin with the curvature that another run has seen."""
-    if dense:
+    if isinstance(inverse, Machine):
+        if inverse.dtype == machine.dtype:
+            machine.inherit(inverse)
+        else:
+            machine.give_inverse(inverse.inverse())
+    elif dense:
         matrix = inverse.todense() if hasattr(inverse, "sk") else inverse
         machine.give_inverse(np.ascontiguousarray(matrix, np.float64))
-        return
-    for s, y in zip(inverse.sk, inverse.yk, strict=True):
-        machine.give_pair(s, y)
+    else:
+        for s, y in zip(inverse.sk, inverse.yk, strict=True):
+            machine.give_pair(s, y)
 
 
 def _solved(task: Task) -> Plan:

@@ -150,6 +150,7 @@ cdef extern from "descent.h" nogil:
     double descent_gnorm(descent* m, int slot)
     int descent_result(const descent* m)
     void bfgs_give_inverse(descent* m, const double* H0)
+    void bfgs_inherit(descent* m, descent* other)
     void bfgs_inverse(descent* m, double* H)
     void lbfgs_give_pair(descent* m, const void* s, const void* y)
     const void* lbfgs_pair(const descent* m, int64_t age, int which)

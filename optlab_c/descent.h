@@ -288,7 +288,8 @@ int bfgs_advance(descent *m);
 void bfgs_update(descent *m, int from, int to, double dphi_to);
 void bfgs_apply(descent *m, const void *v, void *out);
 void bfgs_give_inverse(descent *m, const double *H0); /* instead of the first reset */
-void bfgs_inverse(descent *m, double *H);            /* H, n by n */
+void bfgs_inherit(descent *m, descent *from); /* the same, from another run */
+void bfgs_inverse(descent *m, double *H);     /* H, n by n */
 void lbfgs_bind(descent *m, arena *a);
 void lbfgs_reset(descent *m);
 int lbfgs_advance(descent *m);

@@ -40,6 +40,7 @@ from optlab_c.core cimport (
     PROBES,
     SEARCH_KINDS,
     bfgs_give_inverse,
+    bfgs_inherit,
     bfgs_inverse,
     descent,
     descent_advance,
@@ -546,6 +547,14 @@ cdef class Machine:
         if H0.shape[0] != self.n or H0.shape[1] != self.n:
             raise ValueError(f"H0 must have shape {(self.n, self.n)}")
         bfgs_give_inverse(&self.m, &H0[0, 0])
+
+    def inherit(self, Machine other not None):
+        """Start BFGS from the matrices of another run of it."""
+        self.need(DIRECTION_BFGS)
+        other.need(DIRECTION_BFGS)
+        if other.n != self.n or other.m.st.opt.dtype != self.m.st.opt.dtype:
+            raise ValueError("the other run must have the same n and dtype")
+        bfgs_inherit(&self.m, &other.m)
 
     def give_pair(self, s, y):
         """Let L-BFGS have seen this pair, the next older one before it."""

@@ -174,6 +174,27 @@ static void turn_dense(descent *m)
     }
 }
 
+/* The whole dense form, with no update waiting. */
+static void complete(descent *m)
+{
+    if (!m->st.direction.dense) {
+        turn_dense(m);
+        multiply_gradient(m, m->mem.g[m->st.current]);
+    }
+    settle(m);
+}
+
+void bfgs_inherit(descent *m, descent *from)
+{
+    complete(from);
+    lbfgs_reset(m);
+    begin_dense(m, NULL);
+    memcpy(m->mem.A, from->mem.A, triangle_bytes(&m->st.opt));
+    memcpy(m->mem.C, from->mem.C, triangle_bytes(&m->st.opt));
+    m->st.direction.gamma = from->st.direction.gamma;
+    m->st.direction.trusted = 1;
+}
+
 int bfgs_advance(descent *m)
 {
     descent_state *st = &m->st;
@@ -232,11 +253,7 @@ void bfgs_apply(descent *m, const void *v, void *out)
 
 void bfgs_inverse(descent *m, double *H)
 {
-    if (!m->st.direction.dense) {
-        turn_dense(m);
-        multiply_gradient(m, m->mem.g[m->st.current]);
-    }
-    settle(m);
+    complete(m);
     DISPATCH(m->st.opt.dtype, unpack, m->st.opt.n, m->st.direction.gamma, m->mem.A,
              m->mem.C, H);
 }
