@@ -6,7 +6,6 @@ so that whoever reads it finds the old one or the new one, whenever the writing 
 
 import json
 import os
-import tempfile
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from time import monotonic
@@ -18,12 +17,13 @@ import numpy as np
 from optlab._version import __version__
 
 FORMAT = 1
+KINDS = ("descent", "stochastic")  # which machine it is of
 
 
 class Checkpoint(NamedTuple):
     """What is in a file."""
 
-    kind: str  # "descent" or "stochastic": which machine it is of
+    kind: str  # one of KINDS
     facts: dict[str, Any]  # what JSON can hold
     arrays: dict[str, np.ndarray]
 
@@ -38,15 +38,15 @@ def write(path: str | os.PathLike[str], checkpoint: Checkpoint) -> None:
         **checkpoint.facts,
     }
     text = np.frombuffer(json.dumps(facts, default=_plain).encode(), np.uint8)
-    handle, beside = tempfile.mkstemp(f".{place.name}", ".", place.parent)
+    beside = place.with_name(f".{place.name}.part")  # what a killed run left goes, too
     try:
-        with os.fdopen(handle, "wb") as file:
+        with open(beside, "wb") as file:
             np.savez(file, allow_pickle=False, facts=text, **checkpoint.arrays)
             file.flush()
             os.fsync(file.fileno())
         os.replace(beside, place)
     except BaseException:
-        Path(beside).unlink(missing_ok=True)
+        beside.unlink(missing_ok=True)
         raise
 
 
@@ -75,6 +75,8 @@ def read(path: str | os.PathLike[str]) -> Checkpoint:
         raise ValueError(
             f"{os.fspath(path)!r} has version {form!r} of the format, this is {FORMAT}"
         )
+    if kind not in KINDS:
+        raise ValueError(f"{damaged}: it is of a {kind!r} run")
     return Checkpoint(kind, facts, arrays)
 
 

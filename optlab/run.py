@@ -300,8 +300,9 @@ class Run:
         observer = Observer.of(task.callback, plan.common, pauses=pauses)
         if observer is not None:
             observer.load(saved.arrays, saved.facts.get("seconds", 0.0))
-        if hasattr(runnable, "load"):
-            runnable.load(saved.facts["objective"], saved.arrays.get("hess_x"))
+        learned = saved.facts.get("objective")  # not by a compiled one, or elsewhere
+        if learned is not None and hasattr(runnable, "load"):
+            runnable.load(learned, saved.arrays.get("hess_x"))
         if more.keys() & STOP_TESTS:
             machine.reopen(plan.settings)
         run = cls(task, plan, machine, runnable, observer)

@@ -390,7 +390,9 @@ def resume(
                 "args, hess and hessp are not handled by stochastic methods"
             )
         return resume_sum(saved, path, fun, callback, more)
-    for name in more.keys() - STOP_TESTS - set(saved.facts["others"]):
+    with _named(path):
+        again = STOP_TESTS.union(saved.facts["others"])
+    for name in more.keys() - again:
         raise ValueError(f"{name} is that of the run, and cannot be another")
     with _named(path):
         given = checkpoint.joined(saved.facts, saved.arrays, more)
