@@ -99,11 +99,53 @@ class BatchResult(OptimizeResult):
 
 
 class _Batch(NamedTuple):
-    """The arguments that all kinds of batches have, checked."""
+    """What a batch starts from, checked."""
 
     X0: np.ndarray
     box: tuple[np.ndarray, np.ndarray] | None
     plan: Plan
+
+
+class _Asked(NamedTuple):
+    """The arguments that all kinds of batches have, as they were given."""
+
+    X0: Any
+    method: str | None
+    bounds: Any
+    tol: float | None
+    options: Mapping[str, Any] | None
+
+    def check(self, objective: Callable[[Method], Objective]) -> _Batch:
+        """Check them, for the objective that a method has."""
+        if find_rule(self.method) is not None:
+            raise ValueError(
+                f"method {self.method!r} is stochastic: there are no batches of it"
+            )
+        starts = _starts(self.X0)
+        row = choose(self.method, starts.shape[1], self.bounds)
+        box = _boxes(row, self.bounds, starts.shape)
+        given = dict(as_options(self.options))
+        if self.tol is not None:
+            given = {"gtol": not_negative("tol", self.tol), **given}
+        for name in SINGLE & given.keys():
+            if given[name] is not None and given[name] is not False:
+                raise ValueError(f"{name} is not handled by batches")
+            del given[name]
+        bounded, n = box is not None, starts.shape[1]
+        plan = plan_run(row, objective(row), n, given, bounded=bounded)
+        rows = np.array(in_dtype(starts, plan.dtype, "X0"), order="C")
+        if box is not None:
+            sides = in_precision(box, plan.dtype)
+            lower, upper = (np.ascontiguousarray(side) for side in sides)
+            box = lower, upper
+            if (rows < lower).any() or (rows > upper).any():
+                warn(
+                    "Initial guess is not within the specified bounds",
+                    OptimizeWarning,
+                    stacklevel=stack_level(),
+                )
+                np.clip(rows, lower, upper, out=rows)
+        return _Batch(rows, box, plan)
 
 
 def _starts(X0: Any) -> np.ndarray:
@@ -145,44 +187,6 @@ def _boxes(
     if not row.bounds:
         raise ValueError(f"bounds are not handled by method {row.name!r}")
     return sides[0], sides[1]
-
-
-def _prepare(
-    X0: Any,
-    method: str | None,
-    bounds: Any,
-    tol: float | None,
-    options: Mapping[str, Any] | None,
-    objective: Callable[[Method], Objective],
-) -> _Batch:
-    """Check what all kinds of batches have in common."""
-    if find_rule(method) is not None:
-        raise ValueError(f"method {method!r} is stochastic: there are no batches of it")
-    starts = _starts(X0)
-    row = choose(method, starts.shape[1], bounds)
-    box = _boxes(row, bounds, starts.shape)
-    given = dict(as_options(options))
-    if tol is not None:
-        given = {"gtol": not_negative("tol", tol), **given}
-    for name in SINGLE & given.keys():
-        if given[name] is not None and given[name] is not False:
-            raise ValueError(f"{name} is not handled by batches")
-        del given[name]
-    plan = plan_run(
-        row, objective(row), starts.shape[1], given, bounded=box is not None
-    )
-    rows = np.array(in_dtype(starts, plan.dtype, "X0"), order="C")
-    if box is not None:
-        lower, upper = (np.ascontiguousarray(s) for s in in_precision(box, plan.dtype))
-        box = lower, upper
-        if (rows < lower).any() or (rows > upper).any():
-            warn(
-                "Initial guess is not within the specified bounds",
-                OptimizeWarning,
-                stacklevel=stack_level(),
-            )
-            np.clip(rows, lower, upper, out=rows)
-    return _Batch(rows, box, plan)
 
 
 def _wrap(problems: Problems, plan: Plan) -> BatchResult:
@@ -303,14 +307,8 @@ class BatchSolver:
         tol: float | None = None,
         options: Mapping[str, Any] | None = None,
     ) -> None:
-        batch = _prepare(
-            X0,
-            method,
-            bounds,
-            tol,
-            options,
-            lambda row: Objective.elsewhere(row.second),
-        )
+        asked = _Asked(X0, method, bounds, tol, options)
+        batch = asked.check(lambda row: Objective.elsewhere(row.second))
         self._plan = batch.plan
         self._machines = Machines(batch.plan.settings, batch.X0, batch.box)
         self._next()
@@ -497,23 +495,20 @@ def minimize_batch(
     [True, True, True]
     """
     threads = checked_int("threads", threads, 1)
+    asked = _Asked(X0, method, bounds, tol, options)
     if foreign.is_foreign(fun) or hasattr(fun, "__optlab_objective__"):
         if hess is not None:
             raise TypeError("hess must be None for a compiled fun")
-        return _compiled(
-            fun, X0, args, method, jac, hessp, bounds, tol, options, threads
-        )
+        return _compiled(asked, fun, args, jac, hessp, threads)
     if isinstance(fun, (list, tuple)):
-        return _listed(
-            list(fun), X0, args, method, jac, hess, hessp, bounds, tol, options, threads
-        )
+        return _listed(asked, list(fun), args, jac, hess, hessp, threads)
     if not callable(fun):
         raise TypeError(
             "fun must be compiled, callable, or a list of functions, got "
             f"{type(fun).__name__}"
         )
     vectorised = _Vectorised(fun, jac, hess, hessp, as_args(args))
-    batch = _prepare(X0, method, bounds, tol, options, vectorised.objective)
+    batch = asked.check(vectorised.objective)
     machines = Machines(batch.plan.settings, batch.X0, batch.box)
     while vectorised.answer(machines, batch.plan):
         pass
@@ -615,58 +610,38 @@ def _given(name: str, rows: np.ndarray | None) -> np.ndarray:
 
 
 def _compiled(
-    fun: Any,
-    X0: Any,
-    args: Any,
-    method: str | None,
-    jac: Any,
-    hessp: Any,
-    bounds: Any,
-    tol: float | None,
-    options: Mapping[str, Any] | None,
-    threads: int,
+    asked: _Asked, fun: Any, args: Any, jac: Any, hessp: Any, threads: int
 ) -> BatchResult:
     """Compiled problems of one objective, or of one function and rows of data."""
-    objectives: Any
-    if foreign.is_foreign(fun) and not foreign.is_objective(fun):
-        taken = foreign.take(fun, jac, hessp, ())
-        data, stride = taken.data, 0
-        args = as_args(args)
-        if args:
-            if taken.data:
-                raise ValueError(
-                    "args must be empty where fun brings its user data along"
-                )
-            params = foreign.user_data(args, 2)
-            if len(params) != len(X0):
-                raise ValueError(
-                    f"args must hold a row for each problem: {len(X0)}, got {len(params)}"
-                )
-            data, stride = params.ctypes.data, params.strides[0]
-        objectives = (taken.fun, taken.hv, data, stride, (taken, args))
-        kind = Objective.elsewhere(None)
-        kind.mode, kind.second = "compiled", "compiled" if taken.hv else "2-point"
-    else:
+    if not foreign.is_foreign(fun) or foreign.is_objective(fun):
         fun, _, _ = foreign.compiled(fun, jac, hessp, args, 1)
         if args != () and args is not None:
             raise ValueError("args must be empty for a compiled objective")
         if hessp is not None:
             raise TypeError("hessp must be None for a compiled objective")
         kind = Objective(fun, jac)
-        objectives = kind.capsule
-    return _run_compiled(kind, objectives, X0, method, bounds, tol, options, threads)
+        return _run(asked, kind, kind.capsule, threads)
+    taken = foreign.take(fun, jac, hessp, ())
+    args = as_args(args)
+    data, stride = taken.data, 0
+    if args:
+        if taken.data:
+            raise ValueError("args must be empty where fun brings its user data along")
+        params, count = foreign.user_data(args, 2), len(_starts(asked.X0))
+        if len(params) != count:
+            raise ValueError(
+                f"args must hold a row for each problem: {count}, got {len(params)}"
+            )
+        data, stride = params.ctypes.data, params.strides[0]
+    kind = Objective.elsewhere(None)
+    kind.mode, kind.second = "compiled", "compiled" if taken.hv else "2-point"
+    addresses = (taken.fun, taken.hv, data, stride, (taken, args))
+    return _run(asked, kind, addresses, threads)
 
 
-def _run_compiled(
-    kind: Objective,
-    objectives: Any,
-    X0: Any,
-    method: str | None,
-    bounds: Any,
-    tol: float | None,
-    options: Mapping[str, Any] | None,
-    threads: int,
-) -> BatchResult:
+def _run(asked: _Asked, kind: Objective, objectives: Any, threads: int) -> BatchResult:
+    """Run compiled problems to their ends."""
+
     def fitting(row: Method) -> Objective:
         if row.second_order and kind.second != "compiled":
             raise ValueError(
@@ -675,7 +650,7 @@ def _run_compiled(
             )
         return kind
 
-    batch = _prepare(X0, method, bounds, tol, options, fitting)
+    batch = asked.check(fitting)
     count = len(batch.X0)
     chunk = max(16, min(1024, count // (4 * threads)))
     runs = Runs(batch.plan.settings, batch.X0, batch.box, objectives, chunk)
@@ -699,23 +674,19 @@ def _work(work: Callable[[], None], stop: Callable[[], None], threads: int) -> N
 
 
 def _listed(
+    asked: _Asked,
     functions: list[Any],
-    X0: Any,
     args: Any,
-    method: str | None,
     jac: Any,
     hess: Any,
     hessp: Any,
-    bounds: Any,
-    tol: float | None,
-    options: Mapping[str, Any] | None,
     threads: int,
 ) -> BatchResult:
     """Problems with a function each."""
-    starts = _starts(X0)
-    if len(functions) != len(starts):
+    count = len(_starts(asked.X0))
+    if len(functions) != count:
         raise ValueError(
-            f"fun must hold {len(starts)} functions, one for each row of X0, got "
+            f"fun must hold {count} functions, one for each row of X0, got "
             f"{len(functions)}"
         )
     capsules = [getattr(fun, "__optlab_objective__", None) for fun in functions]
@@ -724,58 +695,43 @@ def _listed(
             raise TypeError(
                 "args, hess and hessp must be empty for compiled objectives"
             )
-        kinds = {objective_dtype(capsule) for capsule in capsules}
-        if len(kinds) > 1:
+        if len({objective_dtype(capsule) for capsule in capsules}) > 1:
             raise ValueError("fun must hold objectives of one dtype")
-        kind = Objective(functions[0], jac)
-        return _run_compiled(kind, capsules, X0, method, bounds, tol, options, threads)
-    row = choose(method, starts.shape[1], bounds)
-    batch = (
-        _prepare(
-            X0,
-            method,
-            bounds,
-            tol,
-            options,
-            lambda row: Objective(functions[0], jac, hess, hessp),
-        )
-        if functions
-        else _prepare(
-            X0,
-            method,
-            bounds,
-            tol,
-            options,
-            lambda row: Objective.elsewhere(row.second),
-        )
-    )
-    boxes = None
+        return _run(asked, Objective(functions[0], jac), capsules, threads)
+    for i, fun in enumerate(functions):
+        if not callable(fun) and not hasattr(fun, "fun_and_grad"):
+            raise TypeError(f"fun[{i}] must be callable, got {type(fun).__name__}")
+
+    def first(row: Method) -> Objective:
+        if not functions:
+            return Objective.elsewhere(row.second)
+        return Objective(functions[0], jac, hess, hessp)
+
+    batch = asked.check(first)
+    boxes: Any = [None] * count
     if batch.box is not None:
-        boxes = np.stack(np.broadcast_arrays(*batch.box), axis=2)
-        boxes = np.broadcast_to(boxes, (len(starts), *boxes.shape[1:]))
-    given = {k: v for k, v in as_options(options).items() if k != "disp"}
+        both = np.stack(np.broadcast_arrays(*batch.box), axis=2)
+        boxes = np.broadcast_to(both, (count, *both.shape[1:]))
+    options = {k: v for k, v in as_options(asked.options).items() if k != "disp"}
 
     def one(i: int) -> OptimizeResult:
         return minimize(
             functions[i],
-            starts[i],
+            batch.X0[i],
             args,
-            method=row.name,
+            method=batch.plan.row.name,
             jac=jac,
             hess=hess,
             hessp=hessp,
-            bounds=None if boxes is None else boxes[i],
-            tol=tol,
-            options=given,
+            bounds=boxes[i],
+            tol=asked.tol,
+            options=options,
         )
 
-    numbers = range(len(functions))
     if threads == 1:
-        results = [one(i) for i in numbers]
-    else:
-        with ThreadPoolExecutor(threads) as pool:
-            results = list(pool.map(one, numbers))
-    return _stack(results, batch)
+        return _stack([one(i) for i in range(count)], batch)
+    with ThreadPoolExecutor(threads) as pool:
+        return _stack(list(pool.map(one, range(count))), batch)
 
 
 def _stack(results: list[OptimizeResult], batch: _Batch) -> BatchResult:

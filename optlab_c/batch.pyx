@@ -564,10 +564,12 @@ cdef class Machines(Problems):
 
     def finish(self):
         """Take the results of those that have not ended, as they are."""
-        cdef int64_t k
+        cdef int64_t i, k
         for k in range(self.count_blocks):
             lockstep_peek(self.blocks[k], &self.lanes)
         for k in range(self.asked_in_blocks):
             batch_complete(&self.c, self.asked[k])
         for k in range(self.left):
-            self.end(self.running[k])
+            i = self.running[k]
+            if self.loops[i].st.counts.nfev > 0:
+                self.end(i)
