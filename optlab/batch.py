@@ -1,7 +1,8 @@
 """Many problems of one form at once: `minimize_batch`, and `BatchSolver` to be asked."""
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import ThreadPoolExecutor, as_completed
+from copy import deepcopy
 from typing import Any, NamedTuple
 from warnings import warn
 
@@ -21,7 +22,7 @@ from optlab.run import choose
 from optlab.solver import Want
 from optlab.stochastic import find_rule
 from optlab_c.batch import Machines, Problems, Runs
-from optlab_c.machine import all_open, objective_dtype
+from optlab_c.machine import all_open, has_hessian, objective_dtype
 
 # What is noted of single runs has no place in a batch.
 SINGLE = frozenset(
@@ -33,7 +34,7 @@ class BatchResult(OptimizeResult):
     """The results of many problems: the fields of one, each with an axis more.
 
     It has the length B, and iterates over the B results of single problems; so does an
-    index give one.
+    index give one, and a slice a list of them.
 
     Attributes
     ----------
@@ -66,6 +67,8 @@ class BatchResult(OptimizeResult):
         if isinstance(name, str):
             return super().__getitem__(name)
         i = range(len(self))[name]  # also negative; an IndexError beyond
+        if isinstance(i, range):
+            return [self[k] for k in i]
         return OptimizeResult(
             x=self.x[i],
             fun=float(self.fun[i]),
@@ -198,7 +201,9 @@ def _wrap(problems: Problems, plan: Plan) -> BatchResult:
         (status != Status.RUNNING) | (problems.nfev > 0)
     )
     success = small & ended
-    status[(status == Status.CONVERGED) & ~success] = Status.ROUNDING
+    status = np.where(
+        (status == Status.CONVERGED) & ~success, Status.ROUNDING, status
+    ).astype(np.intc)
     result = BatchResult(
         x=problems.x,
         fun=problems.f,
@@ -383,7 +388,7 @@ class BatchSolver:
     def result(self) -> BatchResult:
         """What has come of them, so far."""
         self._machines.finish()
-        return _wrap(self._machines, self._plan).copy()
+        return deepcopy(_wrap(self._machines, self._plan))  # later answers change none
 
     def __repr__(self) -> str:
         count, n = self._machines.x.shape
@@ -664,9 +669,9 @@ def _work(work: Callable[[], None], stop: Callable[[], None], threads: int) -> N
         work()
         return
     with ThreadPoolExecutor(threads) as pool:
-        futures = [pool.submit(work) for _ in range(threads)]
         try:
-            for future in futures:
+            futures = [pool.submit(work) for _ in range(threads)]
+            for future in as_completed(futures):
                 future.result()
         except BaseException:
             stop()
@@ -697,7 +702,9 @@ def _listed(
             )
         if len({objective_dtype(capsule) for capsule in capsules}) > 1:
             raise ValueError("fun must hold objectives of one dtype")
-        return _run(asked, Objective(functions[0], jac), capsules, threads)
+        # They have second derivatives if all of them do.
+        least = min(functions, key=lambda fun: has_hessian(fun.__optlab_objective__))
+        return _run(asked, Objective(least, jac), capsules, threads)
     for i, fun in enumerate(functions):
         if not callable(fun) and not hasattr(fun, "fun_and_grad"):
             raise TypeError(f"fun[{i}] must be callable, got {type(fun).__name__}")
@@ -713,28 +720,41 @@ def _listed(
         both = np.stack(np.broadcast_arrays(*batch.box), axis=2)
         boxes = np.broadcast_to(both, (count, *both.shape[1:]))
     options = {k: v for k, v in as_options(asked.options).items() if k != "disp"}
+    results: list[Any] = [None] * count
+    numbers = iter(range(count))  # which the threads share
+    stopped = False
 
-    def one(i: int) -> OptimizeResult:
-        return minimize(
-            functions[i],
-            batch.X0[i],
-            args,
-            method=batch.plan.row.name,
-            jac=jac,
-            hess=hess,
-            hessp=hessp,
-            bounds=boxes[i],
-            tol=asked.tol,
-            options=options,
-        )
+    def stop() -> None:
+        nonlocal stopped
+        stopped = True
 
-    if threads == 1:
-        return _stack([one(i) for i in range(count)], batch)
-    with ThreadPoolExecutor(threads) as pool:
-        return _stack(list(pool.map(one, range(count))), batch)
+    def ends(_: Any) -> None:
+        if stopped:
+            raise StopIteration
+
+    def work() -> None:
+        for i in numbers:
+            if stopped:
+                break
+            results[i] = minimize(
+                functions[i],
+                batch.X0[i],
+                args,
+                method=batch.plan.row.name,
+                jac=jac,
+                hess=hess,
+                hessp=hessp,
+                bounds=boxes[i],
+                tol=asked.tol,
+                callback=None if threads == 1 else ends,
+                options=options,
+            )
+
+    _work(work, stop, min(threads, max(1, count)))
+    return _stack(results, batch)
 
 
-def _stack(results: list[OptimizeResult], batch: _Batch) -> BatchResult:
+def _stack(results: list[Any], batch: _Batch) -> BatchResult:
     """Single results as one."""
     count, n = batch.X0.shape
     fields: dict[str, Any] = {

@@ -105,6 +105,12 @@ cdef extern from "batch/batch.h" nogil:
     int batch_lockstep(const batch* b, lockstep_options* opt)
     void batch_complete(const batch* b, int64_t i)
 
+cdef extern from "poll.h" nogil:
+    double poll_clock()
+    int poll_interrupted(
+        int (*poll)(void* ctx) noexcept nogil, void* ctx, double* last
+    )
+
 cdef extern from "objectives/foreign.h" nogil:
     ctypedef double (*foreign_fun)(int n, const double*, double*, void*)
     ctypedef void (*foreign_hv)(int n, const double*, const double*, double*, void*)
@@ -300,19 +306,27 @@ cdef class Runs(Problems):
         error, self.error = self.error, None
         if error is not None:
             raise error
-        if status != 0 and not self.stopped:
+        if status != 0:
             aborted()
 
     cdef int take_all(self, void* memory) noexcept nogil:
+        """Non-zero where a problem has failed; the other threads end then, too."""
         cdef int64_t first, last
-        while not self.stopped:
+        cdef double polled = poll_clock()
+        cdef bint others
+        while True:
+            # Runs poll by themselves, but not the short ones.
+            if poll_interrupted(poll_signals, <void*>self, &polled) or self.stopped:
+                self.stopped = True
+                return 0
             first = batch_take(&self.next, self.chunk)
             if first >= self.count:
                 return 0
             last = min(first + self.chunk, self.count)
             if batch_run(&self.c, first, last, memory) != 0:
-                return OPTLAB_ABORTED
-        return 0
+                others = self.stopped or self.error is not None
+                self.stopped = True
+                return 0 if others else OPTLAB_ABORTED
 
 
 # ---- problems that are evaluated elsewhere -------------------------------------------

@@ -2,6 +2,8 @@
 
 import copy
 import pickle
+import signal
+import time
 
 import numpy as np
 import pytest
@@ -310,6 +312,58 @@ class TestListed:
             minimize_batch([never, 3], X0[:2], jac=True)
 
 
+class Alarm(Exception):
+    """What the signal handler of a test raises."""
+
+
+@pytest.mark.skipif(not hasattr(signal, "setitimer"), reason="needs an interval timer")
+@pytest.mark.parametrize("threads", [1, 2])
+@pytest.mark.parametrize("kind", ["bfgs", "l-bfgs", "list", "vectorised"])
+def test_ctrl_c_ends_a_batch_of_short_runs(kind, threads):
+    many = np.tile([-1.2, 1.0], (200_000, 1))
+    rosenbrock = problems.get("rosenbrock")
+    if kind == "list":
+
+        def run():
+            some = many[:20_000]
+            minimize_batch([rosen] * len(some), some, jac=True, threads=threads)
+    elif kind == "vectorised":
+
+        def run():
+            def forever(X, active):
+                return -X.sum(axis=1), -np.ones_like(X)
+
+            options = {"maxiter": 10**9, "line_search": "fixed", "step_length": 1e-9}
+            minimize_batch(forever, many[:100], method="gd", options=options)
+    else:
+        many = np.tile(many, (10, 1)) if kind == "bfgs" else many
+
+        def run():
+            minimize_batch(rosenbrock, many, method=kind, threads=threads)
+
+    def raises(*_):
+        raise Alarm
+
+    before = signal.signal(signal.SIGALRM, raises)
+    try:
+        # More than once: a callback of others' garbage collection may swallow one.
+        signal.setitimer(signal.ITIMER_REAL, 0.2, 0.1)
+        began = time.perf_counter()
+        with pytest.raises(Alarm):
+            run()
+        signal.setitimer(signal.ITIMER_REAL, 0)
+        assert time.perf_counter() - began < 0.2 + 0.5  # promise 5
+    finally:
+        signal.setitimer(signal.ITIMER_REAL, 0)
+        signal.signal(signal.SIGALRM, before)
+
+
+def rosen(x):
+    """The same in Python."""
+    a, b = x[1] - x[0] ** 2, 1 - x[0]
+    return 100 * a**2 + b**2, np.array([-400 * x[0] * a - 2 * b, 200 * a])
+
+
 class TestFailures:
     def test_they_stop_no_other(self):
         def mixed(X, active):
@@ -450,6 +504,8 @@ class TestResult:
             assert isinstance(one.status, Status)
             assert one.message == self.batch.message[i]
         assert same_bits(self.batch[-1].x, self.batch.x[-1])
+        part = self.batch[2:5]
+        assert [one.fun for one in part] == self.batch.fun[2:5].tolist()
         for i in (B, -B - 1):
             with pytest.raises(IndexError):
                 self.batch[i]
@@ -542,6 +598,18 @@ class TestBatchSolver:
             best = now.fun.copy()
         assert solver.result.success.all()
         assert_same(solver.result, solver.result)
+
+    @pytest.mark.parametrize("method", ["bfgs", "l-bfgs"])
+    def test_a_result_stays_as_it_is(self, method):
+        solver = BatchSolver(X0, method=method)
+        for _ in range(4):
+            solver.tell(*fun(*solver.ask()))
+        result = solver.result
+        kept = copy.deepcopy(result)
+        while not solver.done:
+            solver.tell(*fun(*solver.ask()))
+        assert solver.result.success.all()
+        assert_same(result, kept)
 
     @pytest.mark.parametrize("method", ["bfgs", "cg", "newton"])
     def test_wrong_answers_change_nothing(self, method):
