@@ -441,7 +441,8 @@ def minimize_batch(
         all problems that still run, X of shape (m, n), and their numbers `active`, shape
         (m,), and returns values, shape (m,), and gradients, shape (m, n).
 
-        A list of B Python functions, as `minimize` takes them, each run by itself.
+        A list of B Python functions, as `minimize` takes them, each run by itself; or an
+        object with a method ``fun_and_grad(x)``, for all of them.
     X0 : array_like, shape (B, n)
         Where to start, one row for each problem. It is not changed.
     args : tuple, optional
@@ -505,6 +506,8 @@ def minimize_batch(
         if hess is not None:
             raise TypeError("hess must be None for a compiled fun")
         return _compiled(asked, fun, args, jac, hessp, threads)
+    if hasattr(fun, "fun_and_grad"):  # of a single point: one objective, many starts
+        fun = [fun] * len(_starts(X0))
     if isinstance(fun, (list, tuple)):
         return _listed(asked, list(fun), args, jac, hess, hessp, threads)
     if not callable(fun):

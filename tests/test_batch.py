@@ -282,6 +282,13 @@ class TestListed:
             assert_same(one, alone)
             assert one.message == alone.message
 
+    def test_an_objective_from_many_starts(self):
+        class Joint:
+            fun_and_grad = staticmethod(FUN)
+
+        batch = minimize_batch(Joint(), X0, method="cg")
+        assert_same(batch, minimize_batch(fun, X0, method="cg"))
+
     def test_functions_of_their_own(self):
         shifts = np.arange(3.0)
         functions = [lambda x, s=s: float(((x - s) ** 2).sum()) for s in shifts]
