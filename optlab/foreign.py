@@ -23,6 +23,11 @@ _NEVER = (FunctionType, MethodType, Objective)  # the quick way for most calls
 _OBJECTIVE = "optlab_objective"
 MOST = 2**31 - 1
 
+# What ctypes calls an int: c_int is c_long where both have a size.
+_SHORT = {"uint": "int"}
+if ctypes.c_int is ctypes.c_long:
+    _SHORT |= {"long": "int", "ulong": "int"}
+
 # Signatures of numba that have been found to fit: to take one apart costs more than a
 # small run.
 _FITTING: set[Any] = set()
@@ -149,6 +154,7 @@ def _plain(signature: str) -> str:
     types = []
     for parameter in parameters.rstrip(") ").split(","):
         words = parameter.replace("*", " * ").split()
+        words = [_SHORT.get(word, word) for word in words]
         kinds = [w for w in words if w in ("int", "double", "void", "float", "*")]
         kinds += [w for w in words if w in ("long", "short", "char", "_Complex")]
         types.append(" ".join(kinds) or ("int" if "unsigned" in words else "?"))

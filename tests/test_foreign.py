@@ -144,6 +144,9 @@ KINDS = {
     "ctypes, wrapped": lambda library: LowLevelCallable(library.chained),
     "numba": numba_functions,
     "numba, its pointer": lambda library: numba_functions(library).ctypes,
+    "an unsigned n": lambda library: ctypes.CFUNCTYPE(
+        ctypes.c_double, ctypes.c_uint, *FUN_TYPES[1:]
+    )(ctypes.cast(library.chained, ctypes.c_void_p).value),
     "cffi": cffi_function,
     "cffi, wrapped": lambda library: LowLevelCallable(cffi_function(library)),
     "a Python function behind a pointer": lambda library: ctypes.CFUNCTYPE(
