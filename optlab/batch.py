@@ -15,7 +15,7 @@ from optlab.checks import checked_int
 from optlab.evaluate import Objective, as_args, in_dtype
 from optlab.methods import Method
 from optlab.minimize import minimize
-from optlab.options import as_array, not_negative, of_objects, stack_level
+from optlab.options import not_negative, of_objects, stack_level
 from optlab.plan import Plan, as_options, plan_run
 from optlab.result import OptimizeResult, Status
 from optlab.run import choose
@@ -153,10 +153,7 @@ class _Asked(NamedTuple):
 
 def _starts(X0: Any) -> np.ndarray:
     """X0 as rows of finite real numbers."""
-    try:
-        array = np.asarray(X0)
-    except ValueError:
-        raise ValueError("X0 must have rows of one length") from None
+    array = _array("X0", X0)
     if array.dtype.kind not in "fiub":
         array = of_objects("X0", array)
     if array.ndim != 2:
@@ -404,11 +401,20 @@ def _rows(
     """Answers in the form that the machines read."""
     if value is None:
         return None
-    array = as_array(name, value)
+    array = _array(name, value)
+    if array.dtype.kind not in "fiub":
+        array = of_objects(name, array)
     if array.shape != shape:
         raise ValueError(f"{name} must have shape {shape}, got {array.shape}")
     with np.errstate(over="ignore"):
         return np.ascontiguousarray(array, dtype)
+
+
+def _array(name: str, value: Any) -> np.ndarray:
+    try:
+        return np.asarray(value)
+    except ValueError:
+        raise ValueError(f"{name} must have rows of one length") from None
 
 
 # ---- minimize_batch ------------------------------------------------------------------
@@ -539,10 +545,8 @@ class _Vectorised:
 
     def objective(self, row: Method) -> Objective:
         """What the plan has to know; a ValueError where a method needs more."""
-        if row.second == "hess" and self.hess is None:
-            raise ValueError(f"hess is required by method {row.name!r}")
-        if row.second == "hessp" and self.hess is None and self.hessp is None:
-            raise ValueError(f"hessp or hess is required by method {row.name!r}")
+        if row.second_order and self.hess is None and self.hessp is None:
+            raise ValueError(f"hess or hessp is required by method {row.name!r}")
         return Objective.elsewhere(row.second)
 
     def answer(self, machines: Machines, plan: Plan) -> bool:
@@ -596,19 +600,35 @@ class _Vectorised:
         plan: Plan,
     ) -> None:
         """Products with Hessians, or Hessians."""
-        m, n = X.shape
         if bit == Want.H:
-            H = _rows("hess", self.hess(X, active, *self.args), (m, n, n), plan.dtype)
-            machines.tell(which, H=_given("hess", H))
+            machines.tell(which, H=self.hessians(X, active, plan))
             return
         V = machines.vectors(which)
         if self.hessp is not None:
-            HV = self.hessp(X, V, active, *self.args)
+            HV = self.products(X, V, active, plan)
         else:
-            H = _rows("hess", self.hess(X, active, *self.args), (m, n, n), plan.dtype)
-            HV = np.einsum("bij,bj->bi", _given("hess", H), V)
-        HV = _rows("hessp", HV, (m, n), plan.dtype)
-        machines.tell(which, HV=_given("hessp", HV))
+            HV = np.einsum("bij,bj->bi", self.hessians(X, active, plan), V)
+        machines.tell(which, HV=np.ascontiguousarray(HV))
+
+    def products(
+        self, X: np.ndarray, V: np.ndarray, active: np.ndarray, plan: Plan
+    ) -> np.ndarray:
+        """The Hessians times the rows of V."""
+        HV = self.hessp(X, V, active, *self.args)
+        return _given("hessp", _rows("hessp", HV, X.shape, plan.dtype))
+
+    def hessians(self, X: np.ndarray, active: np.ndarray, plan: Plan) -> np.ndarray:
+        """The Hessians; of n products, where that is all there is."""
+        m, n = X.shape
+        if self.hess is not None:
+            H = self.hess(X, active, *self.args)
+            return _given("hess", _rows("hess", H, (m, n, n), plan.dtype))
+        H = np.empty((m, n, n), plan.dtype)
+        for i in range(n):
+            V = np.zeros_like(X)
+            V[:, i] = 1
+            H[:, :, i] = self.products(X.copy(), V, active.copy(), plan)
+        return (H + H.transpose(0, 2, 1)) / 2
 
 
 def _given(name: str, rows: np.ndarray | None) -> np.ndarray:
@@ -623,11 +643,8 @@ def _compiled(
     """Compiled problems of one objective, or of one function and rows of data."""
     if not foreign.is_foreign(fun) or foreign.is_objective(fun):
         fun, _, _ = foreign.compiled(fun, jac, hessp, args, 1)
-        if args != () and args is not None:
-            raise ValueError("args must be empty for a compiled objective")
-        if hessp is not None:
-            raise TypeError("hessp must be None for a compiled objective")
-        kind = Objective(fun, jac)
+        _refuse_others(jac, hessp, args)
+        kind = Objective(fun, None)
         return _run(asked, kind, kind.capsule, threads)
     taken = foreign.take(fun, jac, hessp, ())
     args = as_args(args)
@@ -645,6 +662,16 @@ def _compiled(
     kind.mode, kind.second = "compiled", "compiled" if taken.hv else "2-point"
     addresses = (taken.fun, taken.hv, data, stride, (taken, args))
     return _run(asked, kind, addresses, threads)
+
+
+def _refuse_others(jac: Any, hessp: Any, args: Any) -> None:
+    """A compiled objective has all in itself."""
+    if jac is not None and jac is not True:
+        raise TypeError(f"jac must be None or True for a compiled fun, got {jac!r}")
+    if hessp is not None:
+        raise TypeError("hessp must be None for a compiled objective")
+    if args is not None and as_args(args):
+        raise ValueError("args must be empty for a compiled objective")
 
 
 def _run(asked: _Asked, kind: Objective, objectives: Any, threads: int) -> BatchResult:
@@ -697,20 +724,19 @@ def _listed(
             f"fun must hold {count} functions, one for each row of X0, got "
             f"{len(functions)}"
         )
-    capsules = [getattr(fun, "__optlab_objective__", None) for fun in functions]
-    if functions and all(capsule is not None for capsule in capsules):
-        if hess is not None or hessp is not None or (args != () and args is not None):
-            raise TypeError(
-                "args, hess and hessp must be empty for compiled objectives"
-            )
-        if len({objective_dtype(capsule) for capsule in capsules}) > 1:
-            raise ValueError("fun must hold objectives of one dtype")
-        # They have second derivatives if all of them do.
-        least = min(functions, key=lambda fun: has_hessian(fun.__optlab_objective__))
-        return _run(asked, Objective(least, jac), capsules, threads)
+    if foreign.is_foreign(hessp) or not any((jac, hess, hessp)) or jac is True:
+        n = _starts(asked.X0).shape[1]
+        made = [foreign.compiled(fun, jac, hessp, args, n) for fun in functions]
+        capsules = [getattr(fun, "__optlab_objective__", None) for fun, _, _ in made]
+        if functions and all(capsule is not None for capsule in capsules):
+            return _run_list(asked, [fun for fun, _, _ in made], made, threads)
     for i, fun in enumerate(functions):
-        if not callable(fun) and not hasattr(fun, "fun_and_grad"):
+        if not (
+            callable(fun) or foreign.is_foreign(fun) or hasattr(fun, "fun_and_grad")
+        ):
             raise TypeError(f"fun[{i}] must be callable, got {type(fun).__name__}")
+    if len({getattr(fun, "dtype", np.dtype(float)) for fun in functions}) > 1:
+        raise ValueError("fun must hold functions of one dtype")
 
     def first(row: Method) -> Objective:
         if not functions:
@@ -722,7 +748,8 @@ def _listed(
     if batch.box is not None:
         both = np.stack(np.broadcast_arrays(*batch.box), axis=2)
         boxes = np.broadcast_to(both, (count, *both.shape[1:]))
-    options = {k: v for k, v in as_options(asked.options).items() if k != "disp"}
+    unsaid = {"disp", *batch.plan.ignored}  # the warning was given
+    options = {k: v for k, v in as_options(asked.options).items() if k not in unsaid}
     results: list[Any] = [None] * count
     numbers = iter(range(count))  # which the threads share
     stopped = False
@@ -755,6 +782,20 @@ def _listed(
 
     _work(work, stop, min(threads, max(1, count)))
     return _stack(results, batch)
+
+
+def _run_list(
+    asked: _Asked, objectives: list[Any], made: list[tuple[Any, ...]], threads: int
+) -> BatchResult:
+    """Compiled objectives, one for each problem."""
+    for _, hessp, args in made:
+        _refuse_others(None, hessp, args)
+    capsules = [objective.__optlab_objective__ for objective in objectives]
+    if len({objective_dtype(capsule) for capsule in capsules}) > 1:
+        raise ValueError("fun must hold objectives of one dtype")
+    # They have second derivatives if all of them do.
+    least = min(objectives, key=lambda one: has_hessian(one.__optlab_objective__))
+    return _run(asked, Objective(least, None), capsules, threads)
 
 
 def _stack(results: list[Any], batch: _Batch) -> BatchResult:

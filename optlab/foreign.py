@@ -25,7 +25,7 @@ MOST = 2**31 - 1
 
 # What ctypes calls an int: c_int is c_long where both have a size.
 _SHORT = {"uint": "int"}
-if ctypes.c_int is ctypes.c_long:
+if ctypes.c_int is ctypes.c_long:  # type: ignore[comparison-overlap]
     _SHORT |= {"long": "int", "ulong": "int"}
 
 # Signatures of numba that have been found to fit: to take one apart costs more than a

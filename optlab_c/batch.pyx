@@ -502,7 +502,7 @@ cdef class Machines(Problems):
              cnp.ndarray G=None, cnp.ndarray HV=None, cnp.ndarray H=None):
         """Answer these of the questions: rows for each, contiguous and of the dtype.
 
-        What was not asked for is left aside.
+        What was not asked for is left aside; f and g count wherever they were evaluated.
         """
         cdef int64_t k, i, size = self.opt.n * self.opt.n, done = 0
         cdef int told, offered = 0
@@ -528,10 +528,11 @@ cdef class Machines(Problems):
             told = self.wanted[positions[k]] & offered
             if told & OPTLAB_F:
                 point.f = values[k]
-                run.st.counts.nfev += 1
             if told & OPTLAB_G:
                 self.put(G, k, self.opt.n, point.g)
-                run.st.counts.njev += 1
+            if told & (OPTLAB_F | OPTLAB_G):
+                run.st.counts.nfev += (offered & OPTLAB_F) != 0
+                run.st.counts.njev += (offered & OPTLAB_G) != 0
             if told & OPTLAB_HV:
                 self.put(HV, k, self.opt.n, point.hv)
             if told & OPTLAB_H:

@@ -58,8 +58,8 @@ class TestVectorised:
             extra = {"hess": FUN.hessian} if method in SECOND_ORDER else {}
             assert_same(one, minimize(FUN, x0, jac=True, method=method, **extra))
 
-    @pytest.mark.parametrize("method", ["newton-cg", "trust-ncg"])
-    def test_products_alone(self, method):
+    @pytest.mark.parametrize("method", SECOND_ORDER)
+    def test_products_alone(self, method):  # of n of them, for "newton"
         a = minimize_batch(fun, X0, method=method, hessp=hessp)
         b = minimize_batch(fun, X0, method=method, hess=hess)
         np.testing.assert_allclose(a.x, b.x, atol=1e-4)
@@ -303,6 +303,20 @@ class TestListed:
         for i, one in enumerate(batch):
             assert_same(one, minimize(FUN, inside[i], jac=True, bounds=bounds[i]))
 
+    def test_other_options_warn_once(self):
+        with pytest.warns(OptimizeWarning, match="maxcor") as caught:
+            minimize_batch([FUN] * B, X0, jac=True, method="gd", options={"maxcor": 3})
+        assert len(caught) == 1
+
+    def test_kinds_may_mix_but_for_precision(self):
+        functions = [PROBLEM, PROBLEM.__optlab_objective__, lambda x: PROBLEM.fun(x)]
+        batch = minimize_batch(functions, X0[:3], method="l-bfgs", threads=2)
+        for one, function, x0 in zip(batch, functions, X0, strict=False):
+            assert_same(one, minimize(function, x0, method="l-bfgs"))
+        single = problems.get("wood", dtype="float32")
+        with pytest.raises(ValueError, match="dtype"):
+            minimize_batch([single, FUN.value], X0[:2])
+
     def test_exceptions_pass(self):
         def fails(x):
             raise LookupError("mine")
@@ -414,6 +428,8 @@ class TestArguments:
             ({"method": "nelder"}, ValueError, "method"),
             ({"method": 3}, TypeError, "method"),
             ({"method": "newton"}, ValueError, "hess"),
+            ({"fun": PROBLEM, "jac": lambda x: x}, TypeError, "jac"),
+            ({"fun": PROBLEM.__optlab_objective__, "args": (1,)}, ValueError, "args"),
             ({"method": "newton-cg"}, ValueError, "hess"),
             ({"jac": 3}, TypeError, "jac"),
             ({"jac": "2-point"}, TypeError, "jac"),
