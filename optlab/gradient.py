@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 
 from optlab.evaluate import Objective, as_args, vector
+from optlab.foreign import compiled
 from optlab_c.callables import PythonObjective
 
 
@@ -59,13 +60,13 @@ def check_gradient(
     ----------
     fun : callable
         ``fun(x, *args) -> float``, or the pair with the gradient where `jac` is True, or
-        an objective object where `jac` is None.
+        an objective object or a compiled function where `jac` is None.
     jac : callable, True or None
         As `optlab.minimize` takes it.
     x : array_like, shape (n,)
         Where to compare; better a point without symmetry than a minimum.
     args : tuple, optional
-        Further arguments of both.
+        Further arguments of both; of a compiled function its data, an array.
 
     Returns
     -------
@@ -90,6 +91,7 @@ def check_gradient(
     Nocedal & Wright, *Numerical Optimization*, 2nd ed., 2006, section 8.1.
     """
     x = vector(x, "x")
+    fun, _, args = compiled(fun, jac, None, args, x.size)
     args = as_args(args)
     objective = Objective(fun, jac)
     value, given = _value_and_gradient(objective, args, x)

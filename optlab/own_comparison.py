@@ -32,6 +32,7 @@ from optlab.comparison import (
 )
 from optlab.drawing import axes
 from optlab.evaluate import Objective, as_args, in_dtype, start_point
+from optlab.foreign import compiled
 from optlab.methods import METHODS, Method
 from optlab.minimize import minimize
 from optlab.options import flag, integer, limit, not_negative
@@ -321,8 +322,8 @@ def compare(
     Parameters
     ----------
     fun : callable or objective
-        As for `minimize`. An objective whose compiled code `minimize` would run is called
-        from Python like all others.
+        As for `minimize`. A compiled function or objective, which `minimize` would run
+        without Python, is called from there like all others.
     x0 : array_like, shape (n,)
         Where all start: finite real numbers. It is not changed.
     args : tuple, optional
@@ -403,6 +404,7 @@ def compare(
     """
     start = start_point(x0)
     n = start.size
+    fun, hessp, args = compiled(fun, jac, hessp, args, n)
     objective = Objective(fun, jac, hess, hessp)
     box = as_bounds(bounds, n)
     if box is not None and all_open(*box):

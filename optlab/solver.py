@@ -160,8 +160,12 @@ class Solver:
         if not wanted:
             raise ValueError(f"what is wanted is {Want(want)!r}")
         machine.tell(**wanted)
-        if self._run.keeper is not None:
-            self._run.keeper(machine)
+        keeper = self._run.keeper
+        if keeper is not None:
+            if self.done:
+                keeper.write(machine)
+            else:
+                keeper(machine)
 
     @property
     def v(self) -> np.ndarray:

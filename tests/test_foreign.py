@@ -401,3 +401,31 @@ def test_a_bare_capsule_of_an_objective():
     a = minimize(problem.__optlab_objective__, problem.x0)
     b = minimize(problem, problem.x0)
     assert same_bits(a.x, b.x)
+
+
+def test_gradients_are_checked(library):
+    found = optlab.check_gradient(library.chained, None, [-1.2, 1.0])
+    assert found.ok
+    assert optlab.check_gradient(library.chained, True, [-1.2, 1.0]).ok
+    with pytest.raises(TypeError, match="jac"):
+        optlab.check_gradient(library.chained, lambda x: x, [-1.2, 1.0])
+
+
+def test_gradients_are_checked_with_the_data(library):
+    shifted = np.array([0.0, 0.5])
+    found = optlab.check_gradient(library.chained, None, [-1.2, 1.0], args=(shifted,))
+    assert found.ok
+    assert (
+        found.given[0]
+        != optlab.check_gradient(library.chained, None, [-1.2, 1.0]).given[0]
+    )
+    assert shifted[0] > 1  # the calls were counted
+
+
+def test_methods_are_compared(library):
+    given = {"methods": ["bfgs", "newton-cg", "scipy:BFGS"], "repeats": 1}
+    c = optlab.compare(library.chained, [-1.2, 1.0], hessp=library.product, **given)
+    assert all(row.success for row in c.rows)
+    single = minimize(library.chained, [-1.2, 1.0], method="bfgs")
+    assert same_bits(c["bfgs"].x, single.x)
+    assert c["newton-cg"].nhev > 0

@@ -502,6 +502,18 @@ def test_a_stochastic_file_is_no_solvers(tmp_path):
         resume(path, FiniteSum(squares, 100), hess=FUN.hessian)
 
 
+def test_a_solver_keeps_its_start_and_its_end(tmp_path):
+    path = tmp_path / "run.npz"
+    solver = Solver(FUN.x0, options={"checkpoint": path})  # every minute, else
+    assert not Solver.load(path).done
+    while not solver.done:
+        _, x = solver.ask()
+        solver.tell(*FUN(x))
+    kept = Solver.load(path)
+    assert kept.done
+    assert_same(kept.result, minimize(FUN, FUN.x0, jac=True))
+
+
 @pytest.mark.parametrize("broken", ["replace", "fsync"])
 def test_the_old_file_stays_until_the_new_one_is_complete(saved, broken, monkeypatch):
     before = saved.read_bytes()
