@@ -44,8 +44,11 @@ html_title = "optlab"
 html_sidebars = {
     page: []
     for page in (
+        "ask_tell",
+        "batch",
         "benchmarks",
         "compare",
+        "compiled",
         "extending",
         "from_scipy",
         "index",
@@ -54,6 +57,8 @@ html_sidebars = {
         "promises",
         "quickstart",
         "references",
+        "resume",
+        "warm_start",
     )
 }
 html_theme_options = {
