@@ -140,7 +140,8 @@ def _address(name: str, function: Any, accepted: str) -> tuple[int, int]:
         except (TypeError, ValueError) as error:
             raise TypeError(f"{name} must be {accepted}: {error}") from None
     signature, address, data = function_in(tuple.__getitem__(pointer, 0))
-    if _plain(signature) != _plain(accepted):
+    # To numba, user_data may be of the type that it is.
+    if _plain(signature).replace("double *)", "void *)") != _plain(accepted):
         raise TypeError(f"{name} must be {accepted}, got {signature}")
     if kind is not None:
         _FITTING.add(kind)

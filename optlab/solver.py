@@ -210,15 +210,20 @@ class Solver:
         return cls._of(checkpoint.read(path), path)
 
     @classmethod
-    def _of(cls, saved: Checkpoint, path: Any = "saved") -> Self:
+    def _of(cls, saved: Checkpoint, path: Any = None) -> Self:
         if saved.kind != "descent":
             raise ValueError(f"{path!r} is of a stochastic run: optlab.resume takes it")
         with _named(path):
             options = checkpoint.joined(saved.facts, saved.arrays, {"workers": None})
+            if "checkpoint" in options:
+                options["checkpoint"] = path  # it may have been moved
             x0 = core.Machine.load(saved.arrays["machine"].tobytes()).x
             task = _task(x0, saved.facts["method"], _bounds(saved), None, options)
             self = cls.__new__(cls)
-            self._run = Run.load(saved, task, None, {})
+            self._run = run = Run.load(saved, task, None, {})
+        common = run.plan.common
+        if common.checkpoint is not None:
+            run.keep(common.checkpoint, common.checkpoint_every)
         return self
 
     def __getstate__(self) -> Checkpoint:
@@ -433,7 +438,8 @@ def _same_kind(task: Task, saved: Checkpoint) -> None:
     joint = {"compiled", "joint", "separate"}  # the same answers, whoever gives them
     had, now = saved.facts["mode"], task.objective.mode
     if had != now and not {had, now} <= joint:
-        raise ValueError(f"jac must be as in the run: {had!r}, not {now!r}")
+        wanted = "be given" if had in joint else f"be {had!r}"
+        raise ValueError(f"jac must {wanted}, as in the run")
     if second != saved.facts["second"]:
         raise ValueError(
             f"hess must be as in the run: {saved.facts['second']!r}, not {second!r}"

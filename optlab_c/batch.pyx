@@ -502,7 +502,7 @@ cdef class Machines(Problems):
              cnp.ndarray G=None, cnp.ndarray HV=None, cnp.ndarray H=None):
         """Answer these of the questions: rows for each, contiguous and of the dtype.
 
-        What was not asked for is left aside; f and g count wherever they were evaluated.
+        What was not asked for is left aside; f and g count where they were evaluated.
         """
         cdef int64_t k, i, size = self.opt.n * self.opt.n, done = 0
         cdef int told, offered = 0

@@ -231,6 +231,24 @@ def test_user_data_are_the_array_itself(library):
     np.testing.assert_allclose(result.x, 1.5, atol=1e-4)
 
 
+def test_user_data_of_their_type(library):
+    numba = pytest.importorskip("numba")
+    types = numba.types
+    vector = types.CPointer(types.double)
+
+    @numba.cfunc(types.double(types.intc, vector, vector, vector))
+    def bowl(n, x, grad, centre):
+        f = 0.0
+        for i in range(n):
+            f += (x[i] - centre[i]) ** 2
+            grad[i] = 2 * (x[i] - centre[i])
+        return f
+
+    centre = np.array([1.0, -2.0])
+    result = minimize(bowl, [0.0, 0.0], args=(centre,))
+    np.testing.assert_allclose(result.x, centre, atol=1e-5)
+
+
 def test_nan_is_too_far(library):
     result = minimize(library.barrier, [10.0, 0.01])
     assert result.success

@@ -272,6 +272,20 @@ def test_a_solver_and_minimize_read_each_others_files(tmp_path):
     assert solver.result.status.name == "MAXITER"
 
 
+def test_a_loaded_solver_goes_on_writing(tmp_path):
+    path = tmp_path / "run.npz"
+    solver = Solver(FUN.x0, options={"checkpoint": path, "checkpoint_every": 0})
+    for _ in range(5):
+        solver.tell(*FUN(solver.ask()[1]))
+    solver = Solver.load(path)
+    for _ in range(4):
+        solver.tell(*FUN(solver.ask()[1]))
+    assert same_bits(Solver.load(path).ask()[1], solver.ask()[1])
+    copied = pickle.loads(pickle.dumps(solver))  # a copy is another run, without a file
+    copied.tell(*FUN(copied.ask()[1]))
+    assert same_bits(Solver.load(path).ask()[1], solver.ask()[1])
+
+
 def test_a_moved_file_goes_on_where_it_is(tmp_path):
     old, new = tmp_path / "old.npz", tmp_path / "new.npz"
     minimize(FUN, FUN.x0, jac=True, options={"checkpoint": old, "maxiter": 3})

@@ -57,6 +57,8 @@ int batch_lockstep(const batch *b, lockstep_options *out)
 {
     const descent_options *opt = b->opt;
     const search_options *s = &opt->search;
+    /* Who creeps along for longer would keep the other lanes idle at the end. */
+    int64_t longest = 200 + 20 * opt->n;
     *out = (lockstep_options){
         .n = opt->n,
         .c1 = s->c1,
@@ -65,7 +67,7 @@ int batch_lockstep(const batch *b, lockstep_options *out)
         .gtol = b->stop->gtol,
         .norm = opt->norm,
         .first_step = opt->first_step,
-        .maxiter = b->stop->maxiter,
+        .maxiter = longest < b->stop->maxiter ? longest : b->stop->maxiter,
         .maxfun = b->stop->maxfun,
     };
     return opt->direction == DIRECTION_BFGS && opt->dtype == OPTLAB_FLOAT64 &&
