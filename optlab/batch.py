@@ -24,6 +24,10 @@ from optlab.stochastic import find_rule
 from optlab_c.batch import Machines, Problems, Runs
 from optlab_c.machine import all_open, has_hessian, objective_dtype
 
+# Plain numbers: to look for an array's operators, NumPy enters the class of an enum, where
+# what a signal handler raises is lost.
+VALUES, PRODUCT, MATRIX = int(Want.F | Want.G), int(Want.HV), int(Want.H)
+
 # What is noted of single runs has no place in a batch.
 SINGLE = frozenset(
     {"history", "return_all", "checkpoint", "warm_start", "hess_inv0", "workers"}
@@ -189,7 +193,7 @@ def _boxes(
     return sides[0], sides[1]
 
 
-def _wrap(problems: Problems, plan: Plan) -> BatchResult:
+def _wrap(problems: Problems, plan: Plan, *, quiet: bool = False) -> BatchResult:
     """The arrays of a batch as a result."""
     gtol = plan.common.gtol
     status = problems.status
@@ -215,7 +219,7 @@ def _wrap(problems: Problems, plan: Plan) -> BatchResult:
         message=_Messages(status, problems.gnorm, plan),
         method=plan.row.name,
     )
-    if plan.common.disp:
+    if plan.common.disp and not quiet:
         print(result.summary())
     return result
 
@@ -363,7 +367,7 @@ class BatchSolver:
             "H": _rows("H", H, (m, n, n), self._plan.dtype),
         }
         for name, rows in told.items():
-            if rows is None and wanted & Want[name]:
+            if rows is None and wanted & int(Want[name]):
                 raise ValueError(f"{name} is wanted: {Want(wanted)!r}")
         self._machines.tell(np.arange(m), **told)
         self._next()
@@ -372,7 +376,7 @@ class BatchSolver:
     def V(self) -> np.ndarray:
         """The vectors whose products with the Hessian are wanted."""
         V = np.zeros_like(self._X)
-        which = np.flatnonzero(self.want & Want.HV)
+        which = np.flatnonzero(self.want & PRODUCT)
         V[which] = self._machines.vectors(which)
         return V
 
@@ -385,7 +389,8 @@ class BatchSolver:
     def result(self) -> BatchResult:
         """What has come of them, so far."""
         self._machines.finish()
-        return deepcopy(_wrap(self._machines, self._plan))  # later answers change none
+        # Later answers change none.
+        return deepcopy(_wrap(self._machines, self._plan, quiet=True))
 
     def __repr__(self) -> str:
         count, n = self._machines.x.shape
@@ -507,6 +512,7 @@ def minimize_batch(
     [True, True, True]
     """
     threads = checked_int("threads", threads, 1)
+    jac = None if jac is False else jac
     asked = _Asked(X0, method, bounds, tol, options)
     if foreign.is_foreign(fun) or hasattr(fun, "__optlab_objective__"):
         if hess is not None:
@@ -555,14 +561,14 @@ class _Vectorised:
         if len(active) == 0:
             return False
         m, n = X.shape
-        first = want & (Want.F | Want.G)
+        first = want & VALUES
         which = np.arange(m) if first.all() else np.flatnonzero(first)
         if len(which):
             everyone = len(which) == m
             points = X if everyone else X[which]
             F, G = self.values(points, active if everyone else active[which], n, plan)
             machines.tell(which, F, G)
-        for bit in (Want.HV, Want.H):
+        for bit in (PRODUCT, MATRIX):
             which = np.flatnonzero(want & bit)
             if len(which):
                 self.second(bit, machines, which, X[which], active[which], plan)
@@ -592,7 +598,7 @@ class _Vectorised:
 
     def second(
         self,
-        bit: Want,
+        bit: int,
         machines: Machines,
         which: np.ndarray,
         X: np.ndarray,
@@ -600,7 +606,7 @@ class _Vectorised:
         plan: Plan,
     ) -> None:
         """Products with Hessians, or Hessians."""
-        if bit == Want.H:
+        if bit == MATRIX:
             machines.tell(which, H=self.hessians(X, active, plan))
             return
         V = machines.vectors(which)
@@ -724,7 +730,8 @@ def _listed(
             f"fun must hold {count} functions, one for each row of X0, got "
             f"{len(functions)}"
         )
-    if foreign.is_foreign(hessp) or not any((jac, hess, hessp)) or jac is True:
+    plain = jac is None or jac is True
+    if plain and hess is None and (hessp is None or foreign.is_foreign(hessp)):
         n = _starts(asked.X0).shape[1]
         made = [foreign.compiled(fun, jac, hessp, args, n) for fun in functions]
         capsules = [getattr(fun, "__optlab_objective__", None) for fun, _, _ in made]

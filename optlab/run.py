@@ -217,6 +217,7 @@ class Run:
         machine, plan = self.machine, self.plan
         x, f, g, gnorm = machine.result()
         status, gtol = Status.of(machine.status), plan.common.gtol
+        running = status is Status.RUNNING  # its matrix goes on changing
         # A gradient that rounding hides is not small, and a saddle is no minimum. Written
         # so that NaN is no success.
         success = (
@@ -227,7 +228,7 @@ class Run:
         )
         if status is Status.CONVERGED and not success:
             status = Status.ROUNDING
-        if status is Status.RUNNING and machine.nfev == 0:
+        if running and machine.nfev == 0:
             success, f, g = False, np.nan, np.full_like(x, np.nan)
         if plan.differences and self.task.box is not None:
             lower, upper = self.task.box
@@ -236,7 +237,7 @@ class Run:
             x=x,
             fun=f,
             jac=g,
-            hess_inv=_inverse_hessian(machine, plan),
+            hess_inv=None if running else _inverse_hessian(machine, plan),
             nit=machine.k,
             nfev=machine.nfev,
             njev=machine.njev,
@@ -250,7 +251,7 @@ class Run:
             ),
             method=plan.row.name,
         )
-        if plan.dense:
+        if plan.dense and not running:
             # For a warm start, which needs more than the matrix; it is no field.
             object.__setattr__(result, "_machine", machine)
         if self.observer is not None:

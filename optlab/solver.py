@@ -11,9 +11,10 @@ import numpy as np
 from optlab import checkpoint
 from optlab.checkpoint import Checkpoint
 from optlab.evaluate import Objective, start_point
-from optlab.methods import METHODS
+from optlab.methods import METHODS, find_method
 from optlab.observe import Observer
 from optlab.options import as_array, real
+from optlab.options import path as path_of
 from optlab.plan import as_options
 from optlab.result import OptimizeResult
 from optlab.run import STOP_TESTS, Run, Task, choose, machine_for, plan_task, prepare
@@ -191,7 +192,7 @@ class Solver:
         path : path
             An npz file without pickle; `load` and `resume` read it.
         """
-        checkpoint.write(path, self._run.checkpoint(self._run.machine))
+        checkpoint.write(path_of("path", path), self._run.checkpoint(self._run.machine))
 
     @classmethod
     def load(cls, path: str | PathLike[str]) -> Self:
@@ -262,9 +263,8 @@ class Iterates:
     def __next__(self) -> OptimizeResult:
         try:
             ended = self._run.go()
-        except BaseException:
-            self._stack.close()
-            raise
+        except StopIteration as error:  # of the function: it would end the loop unseen
+            raise RuntimeError("fun raised StopIteration") from error
         if ended:
             self._stack.close()
             raise StopIteration
@@ -398,9 +398,14 @@ def resume(
             raise ValueError(
                 "args, hess and hessp are not handled by stochastic methods"
             )
+        if jac is not None and jac is not True:
+            raise ValueError("jac must be None or True for a stochastic run")
         return resume_sum(saved, path, fun, callback, more)
     with _named(path):
+        find_method(saved.facts["method"])
         again = STOP_TESTS.union(saved.facts["others"])
+        assert {"mode", "second", "solved"} <= saved.facts.keys(), "facts"
+        float(saved.facts.get("seconds", 0.0))
     for name in more.keys() - again:
         raise ValueError(f"{name} is that of the run, and cannot be another")
     with _named(path):
@@ -451,7 +456,7 @@ def _named(path: Any) -> Iterator[None]:
     """Errors about what is in a file name the file."""
     try:
         yield
-    except (KeyError, TypeError, ValueError) as error:
+    except (AssertionError, KeyError, TypeError, ValueError) as error:
         raise ValueError(f"{str(path)!r} cannot be continued from: {error}") from None
 
 

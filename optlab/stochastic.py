@@ -442,6 +442,11 @@ def _run(
     assert isinstance(opt, Stochastic)
     rng = opt.rng.bit_generator.state  # before anything is drawn
     total = as_sum(fun, w0.size, opt.dtype)
+    if saved is not None and saved.facts.get("samples") != total.n_samples:
+        raise ValueError(
+            f"fun must have {saved.facts.get('samples')} samples, as in the run, not "
+            f"{total.n_samples}"
+        )
     train, validate = hold_out(total, opt.validation, opt.rng)
     w0 = in_dtype(w0, train.dtype)
     machine = machine_for(rule, opt, w0, train)
@@ -468,6 +473,7 @@ def _run(
                 "options": options,
                 "others": others,
                 "rng": rng,
+                "samples": total.n_samples,
             }
             return Checkpoint("stochastic", facts | run.save(arrays), arrays)
 

@@ -61,7 +61,7 @@ static int may_be_minimum(int status)
     return status == OPTLAB_CONVERGED || status == OPTLAB_FTOL || status == OPTLAB_XTOL;
 }
 
-/* A new iterate: shown, and tested; whether the observer wants a pause. */
+/* A new iterate: shown, and tested; whether the loop has to be left here. */
 static int take_iterate(loop *run)
 {
     descent *m = run->machine;
@@ -69,7 +69,8 @@ static int take_iterate(loop *run)
     if (run->observe && !m->st.again && !st->shown) {
         st->shown = 1; /* the observer sees the last iterate, too */
         int status = run->observe(run->observe_ctx, m);
-        if (status == OPTLAB_PAUSED)
+        run->failed = status == OPTLAB_ABORTED;
+        if (status == OPTLAB_PAUSED || run->failed)
             return 1;
         if (status != 0) {
             st->status = status;
@@ -157,9 +158,10 @@ void loop_reopen(loop *run)
 int loop_run(loop *run)
 {
     run->last_poll = poll_clock();
+    run->failed = 0;
     int want;
     while ((want = loop_next(run)) != 0)
         if (answer(run, want) != 0)
             return OPTLAB_ABORTED;
-    return run->st.status;
+    return run->failed ? OPTLAB_ABORTED : run->st.status;
 }

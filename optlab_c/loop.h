@@ -38,13 +38,14 @@ typedef struct loop {
     int (*poll)(void *ctx);
     int (*keep)(void *ctx);
     double last_poll;
+    int failed; /* the observer has */
 } loop;
 
 /* Get ready for a machine that was started: nothing is asked or counted yet. */
 void loop_start(loop *run, descent *machine, const stop_tests *stop);
 
 /* Up to the next question: its mask; or 0, with the status in `st.status`: how the run has
- * ended, or OPTLAB_RUNNING where the observer wants a pause. The question stays the same
+ * ended, or OPTLAB_RUNNING where the observer wants a pause, or has failed. The question stays the same
  * until it is answered. The last one may be for the gradient at the point to return. */
 int loop_next(loop *run);
 

@@ -230,6 +230,7 @@ cdef class Machine:
     cdef size_t bytes
     cdef object observer
     cdef object keeper
+    cdef bint busy
     cdef BaseException error
 
     def __init__(
@@ -269,8 +270,11 @@ cdef class Machine:
 
     # The loop
 
-    cdef void attend(self, observer, keeper):
+    cdef int attend(self, observer, keeper) except -1:
         """Have the hooks of the loop call these, if given."""
+        if self.busy:
+            raise RuntimeError("the run is going on: in its function, or a thread")
+        self.busy = True
         self.observer, self.keeper, self.error = observer, keeper, None
         self.run_.observe = NULL
         self.run_.keep = NULL
@@ -280,9 +284,11 @@ cdef class Machine:
             self.run_.keep = keep
         self.run_.poll = poll_signals
         self.run_.observe_ctx = <void*>self
+        return 0
 
     cdef int leave(self) except -1:
         """Raise what the hooks or the objective have raised."""
+        self.busy = False
         self.observer = self.keeper = None
         error, self.error = self.error, None
         if error is not None:
@@ -298,7 +304,10 @@ cdef class Machine:
         call goes on from where it was.
         """
         cdef PythonObjective python
+        cdef const optlab_objective* c = NULL
         cdef int status
+        if not isinstance(objective, PythonObjective):
+            c = compiled(objective, self.n, self.m.st.opt.dtype)
         self.attend(observer, keeper)
         if isinstance(objective, PythonObjective):
             python = objective
@@ -311,7 +320,7 @@ cdef class Machine:
                 self.error = python.error
             python.error = None  # or its traceback would keep the whole run alive
         else:
-            self.run_.objective = compiled(objective, self.n, self.m.st.opt.dtype)
+            self.run_.objective = c
             self.run_.products_only = not self.run_.objective.provides & OPTLAB_H
             with nogil:
                 status = loop_run(&self.run_)

@@ -238,7 +238,7 @@ def function_in(capsule):
     cdef const char* name = PyCapsule_GetName(capsule)
     function = <size_t>PyCapsule_GetPointer(capsule, name)
     data = <size_t>PyCapsule_GetContext(capsule)
-    return "" if name == NULL else name.decode(), function, data
+    return "" if name == NULL else name.decode("utf-8", "replace"), function, data
 
 
 def foreign(size_t fun, size_t hv, int n, size_t user_data, keep):

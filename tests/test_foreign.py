@@ -256,6 +256,21 @@ def test_nan_is_too_far(library):
     assert minimize(library.barrier, [-1.0]).status.name == "NONFINITE_START"
 
 
+def test_what_raises_is_no_minimum(monkeypatch):
+    told = []
+    monkeypatch.setattr(sys, "unraisablehook", told.append)
+
+    def raises(n, x, grad, data):
+        raise ValueError("mine")
+
+    function = ctypes.CFUNCTYPE(ctypes.c_double, *FUN_TYPES)(raises)
+    result, batch = minimize(function, X0), minimize_batch(function, [X0])
+    assert result.status.name == "NONFINITE_START"
+    assert not result.success
+    assert not batch.success.any()
+    assert told
+
+
 def test_values_alone_where_searches_probe(library):
     numba = pytest.importorskip("numba")
     types = numba.types

@@ -114,6 +114,7 @@ def test_limits_are_kept_to_and_told(options):
         single = minimize(problem, x0, method="bfgs", options=options)
         assert one.status == single.status
         assert one.nit == single.nit
+        assert one.nfev == single.nfev
         np.testing.assert_array_equal(one.x, single.x)  # the same machine ran it
 
 

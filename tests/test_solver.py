@@ -194,6 +194,16 @@ class TestSolver:
             best = result.fun
         assert result.status is Status.CONVERGED
 
+    @pytest.mark.parametrize("method", ["bfgs", "l-bfgs"])
+    def test_looking_at_a_result_changes_nothing(self, method):
+        solver = Solver(FUN.x0, method=method)
+        while not solver.done:
+            answer(solver)
+            assert solver.done or solver.result.hess_inv is None
+            repr(solver.result)
+        assert solver.result.hess_inv is not None
+        assert_same(solver.result, called(method))
+
     def test_single_precision(self):
         solver = Solver(
             FUN.x0, method="bfgs", options={"dtype": "float32", "gtol": 1e-2}
@@ -317,6 +327,28 @@ class TestIterate:
         for _ in steps:
             pass
         assert same_bits(steps.result.x, called("bfgs").x)
+
+    def test_a_stop_iteration_of_the_function_does_not_end_the_loop_unseen(self):
+        def fun(x):
+            raise StopIteration
+
+        with pytest.raises(RuntimeError, match="fun raised StopIteration"):
+            list(iterate(fun, FUN.x0, jac=True))
+
+    def test_it_is_not_entered_twice(self):
+        def fun(x):
+            fun.calls += 1
+            if fun.calls == 4:
+                next(steps)
+            return FUN(x)
+
+        fun.calls = 0
+        steps = iterate(fun, FUN.x0, jac=True)
+        with pytest.raises(RuntimeError, match="going on"):
+            list(steps)
+        list(steps)  # and may go on afterwards
+        assert steps.result.success
+        assert steps.result.fun == FUN.value(steps.result.x)
 
     def test_stochastic_methods_have_epochs(self):
         with pytest.raises(ValueError, match="epochs"):

@@ -5,6 +5,9 @@
 /* Beyond, two triangles of each lane leave the cache, and little is gained. */
 enum { LOCKSTEP_UP_TO = 48 };
 
+/* With limits there is nothing to spare for problems that are given up. */
+static const int64_t NO_LIMIT = (int64_t)1 << 62;
+
 void batch_start(const batch *b, int64_t i, descent *m, void *memory, loop *run)
 {
     const descent_options *opt = b->opt;
@@ -67,12 +70,14 @@ int batch_lockstep(const batch *b, lockstep_options *out)
         .gtol = b->stop->gtol,
         .norm = opt->norm,
         .first_step = opt->first_step,
-        .maxiter = longest < b->stop->maxiter ? longest : b->stop->maxiter,
+        .maxiter = longest,
         .maxfun = b->stop->maxfun,
     };
     return opt->direction == DIRECTION_BFGS && opt->dtype == OPTLAB_FLOAT64 &&
            opt->n <= LOCKSTEP_UP_TO && s->kind == SEARCH_WOLFE && !s->strong &&
-           s->noise == 100.0 * DBL_EPSILON && b->stop->ftol == 0.0 &&
+           s->noise == 100.0 * DBL_EPSILON && b->stop->maxfun >= NO_LIMIT &&
+           b->stop->maxiter >= longest &&
+           b->stop->ftol == 0.0 &&
            b->stop->xrtol == 0.0 && b->stop->xtol == 0.0 &&
            (opt->norm == 1.0 || opt->norm == 2.0 || opt->norm == INFINITY);
 }
