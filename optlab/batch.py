@@ -672,7 +672,7 @@ def _compiled(
 
 def _refuse_others(jac: Any, hessp: Any, args: Any) -> None:
     """A compiled objective has all in itself."""
-    if jac is not None and jac is not True:
+    if jac is not None and not isinstance(jac, bool):
         raise TypeError(f"jac must be None or True for a compiled fun, got {jac!r}")
     if hessp is not None:
         raise TypeError("hessp must be None for a compiled objective")

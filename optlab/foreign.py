@@ -86,7 +86,7 @@ def compiled(fun: Any, jac: Any, hessp: Any, args: Any, n: int) -> tuple[Any, An
 
 def take(fun: Any, jac: Any, hessp: Any, args: Any) -> Foreign:
     """A compiled function, with its Hessian product and its data."""
-    if jac is not None and jac is not True:
+    if jac is not None and not isinstance(jac, bool):
         raise TypeError(f"jac must be None or True for a compiled fun, got {jac!r}")
     function, data = _address("fun", fun, FUN)
     product = 0

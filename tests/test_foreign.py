@@ -218,6 +218,14 @@ def test_the_products_are_used(library):
     assert result.nhev > 0
 
 
+@pytest.mark.parametrize("jac", [None, True, False])
+def test_the_gradient_is_in_it(jac, library):
+    assert same_bits(
+        minimize(library.chained, X0, jac=jac).x, minimize(library.chained, X0).x
+    )
+    assert minimize_batch(library.chained, [X0], jac=jac).success.all()
+
+
 def test_user_data_are_the_array_itself(library):
     data = np.array([0.0, 0.25])
     result = minimize(library.chained, X0, args=(data,))
