@@ -257,7 +257,8 @@ class _Messages(Sequence[str]):
 class BatchSolver:
     """Many minimisations whose function lives elsewhere: asked together, told together.
 
-    Each has the iterates of `Solver`, and of `minimize`, bit for bit.
+    Each has the iterates of `Solver`, and of `minimize`, bit for bit; but for "bfgs"
+    without bounds, whose problems go in lockstep and may have other last bits.
 
     Parameters
     ----------
