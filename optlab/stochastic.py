@@ -286,13 +286,13 @@ class Run:
         self.status: Status | None = None  # how it has ended
         self.began = perf_counter()
         self.rows: list[tuple[float, ...]] = []
-        self.evaluations = 0  # over all samples, beside the machine's
+        self.evaluations = 1  # over all samples, beside the machine's: at the start
         self.last: Candidate | None = None
         self.x: np.ndarray | None = None  # after the last epoch
         self.best_x: np.ndarray | None = None  # by its validation loss
         self.best_loss = math.inf
         self.waited = 0
-        self.known = False  # whether f at the last x was computed, before it was saved
+        self.known = False  # whether f at the last x is still to be computed again
 
     def candidate(self, x: np.ndarray) -> Candidate:
         """F and g over all samples at x; not computed again for the last x."""
@@ -339,7 +339,7 @@ class Run:
             "seconds": perf_counter() - self.began,
             "status": None if self.status is None else int(self.status),
             # What is one array has to be one again: it is not evaluated twice.
-            "known": self.last is not None and self.last.x is self.x,
+            "known": self.known or (self.last is not None and self.last.x is self.x),
             "last_is_best": self.best_x is not None and self.best_x is self.x,
         }
 
@@ -479,12 +479,9 @@ def _run(
     progress = _Progress(opt) if opt.disp else None
 
     run = Run(opt, machine, train, validate)
-    first = run.candidate(w0.copy())
     if saved is not None:
         with named(saved.path):
             run.load(saved.checkpoint.facts, saved.checkpoint.arrays)
-        if run.known and run.x is not None:
-            run.last = Candidate(run.x, train, opt.norm)
     if opt.checkpoint is not None:
 
         def make(machine: Machine) -> Checkpoint:
@@ -503,7 +500,10 @@ def _run(
             return Checkpoint("stochastic", facts | run.save(arrays), arrays)
 
         run.keeper = Keeper(opt.checkpoint, opt.checkpoint_every, make)
-        run.keeper.write(machine)
+        run.keeper.write(machine)  # before any work: is there a place for it?
+    first = Candidate(w0.copy(), train, opt.norm)
+    if run.known and run.x is not None:
+        run.last, run.known = Candidate(run.x, train, opt.norm), False
     if not first.finite:
         run.status = Status.NONFINITE_START
     if run.status is Status.EPOCHS and machine.epoch < opt.epochs:
