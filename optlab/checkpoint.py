@@ -6,7 +6,8 @@ so that whoever reads it finds the old one or the new one, whenever the writing 
 
 import json
 import os
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 from time import monotonic
 from typing import Any, NamedTuple
@@ -79,6 +80,28 @@ def read(path: str | os.PathLike[str]) -> Checkpoint:
     return Checkpoint(kind, facts, arrays)
 
 
+@contextmanager
+def named(path: str | None) -> Iterator[None]:
+    """Errors about what is in a file name the file."""
+    try:
+        yield
+    except (LookupError, TypeError, ValueError) as error:
+        raise ValueError(f"{path!r} cannot be continued from: {error}") from None
+
+
+def array_of(
+    arrays: Mapping[str, np.ndarray], name: str, shape: tuple[int, ...]
+) -> np.ndarray:
+    """The array of that name, of real numbers and that shape; -1 is any length."""
+    array = arrays[name]
+    fits = len(array.shape) == len(shape) and all(
+        want in (-1, had) for want, had in zip(shape, array.shape, strict=True)
+    )
+    if not fits or array.dtype.kind != "f":
+        raise ValueError(f"{name} is of shape {array.shape} and {array.dtype}")
+    return array
+
+
 def split(
     given: Mapping[str, Any],
 ) -> tuple[dict[str, Any], dict[str, np.ndarray], list[str]]:
@@ -120,7 +143,8 @@ class Keeper:
     def __init__(
         self, path: str, every: float, make: Callable[[Any], Checkpoint]
     ) -> None:
-        self.path, self.every, self.make = path, every, make
+        self.path = os.path.abspath(path)  # the function may change the directory
+        self.every, self.make = every, make
         self.last = monotonic()
 
     def __call__(self, machine: Any) -> None:

@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 
+from optlab.checkpoint import array_of
 from optlab.options import Common
 from optlab.result import OptimizeResult, Status
 from optlab_c.machine import PAUSED, Machine
@@ -83,13 +84,16 @@ class Observer:
             arrays["allvecs"] = np.array(self.iterates)
         return perf_counter() - self.began
 
-    def load(self, arrays: Mapping[str, np.ndarray], seconds: float) -> None:
+    def load(self, arrays: Mapping[str, np.ndarray], seconds: float, n: int) -> None:
         """Go on from what was saved."""
         self.began = perf_counter() - seconds
         if self.rows is not None:
-            self.rows = [tuple(row) for row in arrays.get("history", ())]
+            self.rows = [
+                tuple(row) for row in array_of(arrays, "history", (-1, len(FIELDS)))
+            ]
         if self.iterates is not None:
-            self.iterates = list(arrays.get("allvecs", ()))
+            none = len(arrays["allvecs"]) == 0
+            self.iterates = [] if none else list(array_of(arrays, "allvecs", (-1, n)))
 
     def finish(self, result: OptimizeResult) -> None:
         """Add what was kept."""

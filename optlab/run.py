@@ -192,10 +192,11 @@ class Run:
             run.keep(plan.common.checkpoint, plan.common.checkpoint_every)
         return run
 
-    def keep(self, path: str, every: float) -> None:
+    def keep(self, path: str, every: float, *, now: bool = True) -> None:
         """Write a checkpoint, now and then, and now."""
         self.keeper = Keeper(path, every, self.checkpoint)
-        self.keeper.write(self.machine)
+        if now:
+            self.keeper.write(self.machine)
 
     def go(self) -> bool:
         """Run to the end; False where it pauses at an iterate."""
@@ -300,7 +301,7 @@ class Run:
         plan = _solved(task) if saved.facts["solved"] else task.plan
         observer = Observer.of(task.callback, plan.common, pauses=pauses)
         if observer is not None:
-            observer.load(saved.arrays, saved.facts.get("seconds", 0.0))
+            observer.load(saved.arrays, saved.facts.get("seconds", 0.0), machine.n)
         learned = saved.facts.get("objective")  # not by a compiled one, or elsewhere
         if learned is not None and hasattr(runnable, "load"):
             runnable.load(learned, saved.arrays.get("hess_x"))

@@ -1,7 +1,7 @@
 """Runs that are asked and told: `Solver`; that are watched: `iterate`; taken up: `resume`."""
 
-from collections.abc import Callable, Iterator, Mapping
-from contextlib import ExitStack, contextmanager
+from collections.abc import Callable, Mapping
+from contextlib import ExitStack
 from enum import IntFlag
 from os import PathLike
 from typing import Any, Self
@@ -9,7 +9,7 @@ from typing import Any, Self
 import numpy as np
 
 from optlab import checkpoint
-from optlab.checkpoint import Checkpoint
+from optlab.checkpoint import Checkpoint, array_of, named
 from optlab.evaluate import Objective, start_point
 from optlab.methods import METHODS, find_method
 from optlab.observe import Observer
@@ -33,6 +33,9 @@ class Want(IntFlag):
     """the Hessian times ``solver.v``, shape (n,)"""
     H = core.H
     """the Hessian, shape (n, n)"""
+
+
+_ANY = Want.F | Want.G | Want.HV | Want.H
 
 
 class Solver:
@@ -117,7 +120,7 @@ class Solver:
         want, x = self._question()
         if x is None:
             raise RuntimeError("the run has ended: there is nothing to ask")
-        return Want(want), x
+        return Want(want & _ANY), x
 
     def tell(
         self, f: Any = None, g: Any = None, *, hv: Any = None, h: Any = None
@@ -148,18 +151,18 @@ class Solver:
         n = machine.n
         told: dict[str, Any] = {
             "f": None if f is None else _number("f", f),
-            "g": _numbers("g", g, (n,)),
-            "hv": _numbers("hv", hv, (n,)),
-            "h": _numbers("h", h, (n, n)),
+            "g": _numbers("g", g, (n,), machine.dtype),
+            "hv": _numbers("hv", hv, (n,), machine.dtype),
+            "h": _numbers("h", h, (n, n), machine.dtype),
         }
         bits = {"f": Want.F, "g": Want.G, "hv": Want.HV, "h": Want.H}
         wanted = {name: told[name] for name, bit in bits.items() if want & bit}
         wanted = {name: value for name, value in wanted.items() if value is not None}
         for name in ("hv", "h"):
             if told[name] is not None and name not in wanted:
-                raise ValueError(f"{name} is not wanted, but {Want(want)!r}")
+                raise ValueError(f"{name} is not wanted, but {Want(want & _ANY)!r}")
         if not wanted:
-            raise ValueError(f"what is wanted is {Want(want)!r}")
+            raise ValueError(f"what is wanted is {Want(want & _ANY)!r}")
         machine.tell(**wanted)
         keeper = self._run.keeper
         if keeper is not None:
@@ -206,25 +209,34 @@ class Solver:
         Raises
         ------
         OSError, ValueError
-            If there is no such file, or it is damaged or none of ours.
+            If there is no such file, or it is damaged or none of ours; or of a run that a
+            solver cannot ask for: a stochastic one, or one with sparse Hessians.
         """
-        return cls._of(checkpoint.read(path), path)
+        place = path_of("path", path)
+        return cls._of(checkpoint.read(place), place)
 
     @classmethod
-    def _of(cls, saved: Checkpoint, path: Any = None) -> Self:
+    def _of(cls, saved: Checkpoint, path: str | None = None) -> Self:
         if saved.kind != "descent":
             raise ValueError(f"{path!r} is of a stochastic run: optlab.resume takes it")
-        with _named(path):
+        if saved.facts.get("solved"):
+            raise ValueError(
+                f"{path!r} is of a run that factorises sparse Hessians: optlab.resume "
+                "takes it"
+            )
+        with named(path):
             options = checkpoint.joined(saved.facts, saved.arrays, {"workers": None})
             if "checkpoint" in options:
                 options["checkpoint"] = path  # it may have been moved
             x0 = core.Machine.load(saved.arrays["machine"].tobytes()).x
-            task = _task(x0, saved.facts["method"], _bounds(saved), None, options)
+            bounds = _bounds(saved, x0.size)
+            task = _task(x0, saved.facts["method"], bounds, None, options)
             self = cls.__new__(cls)
             self._run = run = Run.load(saved, task, None, {})
         common = run.plan.common
         if common.checkpoint is not None:
-            run.keep(common.checkpoint, common.checkpoint_every)
+            # What was read stays as it is, until there is something new.
+            run.keep(common.checkpoint, common.checkpoint_every, now=False)
         return self
 
     def __getstate__(self) -> Checkpoint:
@@ -391,6 +403,7 @@ def resume(
     >>> result.success, result.x.round(4)
     (True, array([1., 1.]))
     """
+    path = path_of("path", path)
     saved = checkpoint.read(path)
     more = as_options(options)
     if saved.kind == "stochastic":
@@ -401,19 +414,22 @@ def resume(
         if jac is not None and jac is not True:
             raise ValueError("jac must be None or True for a stochastic run")
         return resume_sum(saved, path, fun, callback, more)
-    with _named(path):
+    with named(path):
         find_method(saved.facts["method"])
         again = STOP_TESTS.union(saved.facts["others"])
-        assert {"mode", "second", "solved"} <= saved.facts.keys(), "facts"
+        missing = {"mode", "second", "solved"} - saved.facts.keys()
+        if missing:
+            raise ValueError(f"there is no {', '.join(sorted(missing))}")
         float(saved.facts.get("seconds", 0.0))
+        hash(saved.facts["mode"])  # it is a name, not a list
     for name in more.keys() - again:
         raise ValueError(f"{name} is that of the run, and cannot be another")
-    with _named(path):
+    with named(path):
         given = checkpoint.joined(saved.facts, saved.arrays, more)
         if "checkpoint" in given:
             given["checkpoint"] = path  # it may have been moved
         x0 = core.Machine.load(saved.arrays["machine"].tobytes()).x
-    method, bounds = saved.facts["method"], _bounds(saved)
+        method, bounds = saved.facts["method"], _bounds(saved, x0.size)
     task = prepare(
         fun, x0, args, method, jac, hess, hessp, bounds, (), None, callback, given
     )
@@ -426,7 +442,8 @@ def resume(
             bounds=task.box,
             map=parallel_map,
         )
-        run = Run.load(saved, task, runnable, more)
+        with named(path):
+            run = Run.load(saved, task, runnable, more)
         common = task.plan.common
         if common.checkpoint is not None:
             run.keep(common.checkpoint, common.checkpoint_every)
@@ -451,20 +468,11 @@ def _same_kind(task: Task, saved: Checkpoint) -> None:
         )
 
 
-@contextmanager
-def _named(path: Any) -> Iterator[None]:
-    """Errors about what is in a file name the file."""
-    try:
-        yield
-    except (AssertionError, KeyError, TypeError, ValueError) as error:
-        raise ValueError(f"{str(path)!r} cannot be continued from: {error}") from None
-
-
-def _bounds(saved: Checkpoint) -> np.ndarray | None:
-    arrays = saved.arrays
-    if "lower" not in arrays:
+def _bounds(saved: Checkpoint, n: int) -> np.ndarray | None:
+    if not saved.arrays.keys() & {"lower", "upper"}:
         return None
-    return np.stack([arrays["lower"], arrays["upper"]], axis=1)
+    sides = [array_of(saved.arrays, name, (n,)) for name in ("lower", "upper")]
+    return np.stack(sides, axis=1)
 
 
 def _task(
@@ -485,10 +493,13 @@ def _number(name: str, value: Any) -> float:
     return real(name, value)
 
 
-def _numbers(name: str, value: Any, shape: tuple[int, ...]) -> np.ndarray | None:
+def _numbers(
+    name: str, value: Any, shape: tuple[int, ...], dtype: np.dtype
+) -> np.ndarray | None:
     if value is None:
         return None
     array = as_array(name, value)
     if array.shape != shape:
         raise ValueError(f"{name} must have shape {shape}, got {array.shape}")
-    return array
+    with np.errstate(over="ignore"):  # what is too large for dtype is infinite
+        return array.astype(dtype, copy=False)

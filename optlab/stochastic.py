@@ -5,14 +5,14 @@ import numbers
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from time import perf_counter
-from typing import Any
+from typing import Any, NamedTuple
 from warnings import warn
 
 import numpy as np
 from scipy.optimize import OptimizeWarning
 
 from optlab import checkpoint
-from optlab.checkpoint import Checkpoint, Keeper
+from optlab.checkpoint import Checkpoint, Keeper, array_of, named
 from optlab.checks import generator
 from optlab.evaluate import in_dtype, start_point
 from optlab.finite_sum import Sum, Validation, as_sum, hold_out
@@ -286,12 +286,13 @@ class Run:
         self.status: Status | None = None  # how it has ended
         self.began = perf_counter()
         self.rows: list[tuple[float, ...]] = []
-        self.evaluations = 0  # over all samples, beside the machine's
+        self.evaluations = 1  # over all samples, beside the machine's: at the start
         self.last: Candidate | None = None
         self.x: np.ndarray | None = None  # after the last epoch
         self.best_x: np.ndarray | None = None  # by its validation loss
         self.best_loss = math.inf
         self.waited = 0
+        self.known = False  # whether f at the last x is still to be computed again
 
     def candidate(self, x: np.ndarray) -> Candidate:
         """F and g over all samples at x; not computed again for the last x."""
@@ -338,23 +339,26 @@ class Run:
             "seconds": perf_counter() - self.began,
             "status": None if self.status is None else int(self.status),
             # What is one array has to be one again: it is not evaluated twice.
-            "known": self.last is not None and self.last.x is self.x,
+            "known": self.known or (self.last is not None and self.last.x is self.x),
             "last_is_best": self.best_x is not None and self.best_x is self.x,
         }
 
     def load(self, facts: Mapping[str, Any], arrays: Mapping[str, np.ndarray]) -> None:
         """Go on from what was saved, but for the machine."""
-        self.rows = [tuple(row) for row in arrays["history"]]
-        self.x, self.best_x = arrays.get("x"), arrays.get("best_x")
-        self.evaluations = facts["evaluations"]
-        self.best_loss, self.waited = facts["best_loss"], facts["waited"]
-        self.began = perf_counter() - facts["seconds"]
+        history = array_of(arrays, "history", (-1, len(FIELDS)))
+        self.rows = [tuple(row) for row in history]
+        x = self.machine.x
+        for name in arrays.keys() & {"x", "best_x"}:
+            point = array_of(arrays, name, x.shape)
+            setattr(self, name, point.astype(x.dtype, copy=False))
+        self.evaluations, self.waited = int(facts["evaluations"]), int(facts["waited"])
+        self.best_loss = float(facts["best_loss"])
+        self.began = perf_counter() - float(facts["seconds"])
         if facts["last_is_best"]:
             self.best_x = self.x
         if facts["status"] is not None:
             self.status = Status.of(facts["status"])
-        if facts["known"] and self.x is not None:
-            self.last = Candidate(self.x, self.train, self.opt.norm)
+        self.known = bool(facts["known"])
 
     def _impatient(self, x: np.ndarray, loss: float) -> bool:
         """Note a validation loss; whether a better one was too long ago."""
@@ -400,33 +404,50 @@ def minimize_sum(
 
 def resume_sum(
     saved: Checkpoint,
-    path: Any,
+    path: str,
     fun: Any,
     callback: Callable[..., Any] | None,
     more: Mapping[str, Any],
 ) -> OptimizeResult:
     """Go on with a stochastic run, as `optlab.resume` describes it."""
-    again = {"gtol", "epochs", *saved.facts.get("others", ())}
+    with named(path):
+        again = {"gtol", "epochs", *saved.facts["others"]}
     for name in more.keys() - again:
         raise ValueError(f"{name} is that of the run, and cannot be another")
     if callback is not None and not callable(callback):
         raise TypeError(f"callback must be callable, got {callback!r}")
-    try:
-        rule, x0 = RULES[saved.facts["method"]], saved.arrays["x0"]
+    with named(path):
+        rule, x0 = RULES[saved.facts["method"]], array_of(saved.arrays, "x0", (-1,))
         given = checkpoint.joined(saved.facts, saved.arrays, more)
         given["rng"] = _generator(saved.facts["rng"])
         if "checkpoint" in given:
             given["checkpoint"] = path  # it may have been moved
-    except (KeyError, TypeError) as error:
-        raise ValueError(f"{str(path)!r} is damaged: {error}") from None
-    return _run(rule, fun, x0, callback, given, saved)
+        machine = Machine.load(saved.arrays["machine"].tobytes())
+        array_of(saved.arrays, "x0", machine.x.shape)
+    return _run(rule, fun, x0, callback, given, _Saved(path, saved, machine))
+
+
+class _Saved(NamedTuple):
+    """A file that was read."""
+
+    path: str
+    checkpoint: Checkpoint
+    machine: Machine
 
 
 def _generator(state: dict[str, Any]) -> np.random.Generator:
     """The generator that was in this state."""
-    bits = getattr(np.random, state["bit_generator"])()
+    kinds = {kind.__name__: kind for kind in np.random.BitGenerator.__subclasses__()}
+    bits = kinds[state["bit_generator"]]()
     bits.state = state
     return np.random.Generator(bits)
+
+
+def _in_lists(state: Any) -> Any:
+    """The state of a generator with lists for arrays, which it takes as well."""
+    if isinstance(state, Mapping):
+        return {name: _in_lists(value) for name, value in state.items()}
+    return state.tolist() if isinstance(state, np.ndarray) else state
 
 
 def _run(
@@ -435,17 +456,18 @@ def _run(
     w0: np.ndarray,
     callback: Callable[..., Any] | None,
     given: Mapping[str, Any],
-    saved: Checkpoint | None = None,
+    saved: _Saved | None = None,
 ) -> OptimizeResult:
     """Run to the end, from w0 or from where a run was saved."""
     (opt,), ignored = split(given, (Stochastic,), known_options())
     assert isinstance(opt, Stochastic)
-    rng = opt.rng.bit_generator.state  # before anything is drawn
+    rng = _in_lists(opt.rng.bit_generator.state)  # before anything is drawn
     total = as_sum(fun, w0.size, opt.dtype)
-    if saved is not None and saved.facts.get("samples") != total.n_samples:
+    samples = total.n_samples
+    if saved is not None and saved.checkpoint.facts.get("samples") != samples:
         raise ValueError(
-            f"fun must have {saved.facts.get('samples')} samples, as in the run, not "
-            f"{total.n_samples}"
+            f"fun must have {saved.checkpoint.facts.get('samples')} samples, as in the "
+            f"run of {saved.path!r}, not {samples}"
         )
     train, validate = hold_out(total, opt.validation, opt.rng)
     w0 = in_dtype(w0, train.dtype)
@@ -453,13 +475,13 @@ def _run(
     if saved is None:
         _tell(rule, opt, given, ignored, train.n_samples)
     else:
-        machine = Machine.load(saved.arrays["machine"].tobytes())
+        machine = saved.machine
     progress = _Progress(opt) if opt.disp else None
 
     run = Run(opt, machine, train, validate)
-    first = run.candidate(w0.copy())
     if saved is not None:
-        run.load(saved.facts, saved.arrays)
+        with named(saved.path):
+            run.load(saved.checkpoint.facts, saved.checkpoint.arrays)
     if opt.checkpoint is not None:
 
         def make(machine: Machine) -> Checkpoint:
@@ -473,12 +495,15 @@ def _run(
                 "options": options,
                 "others": others,
                 "rng": rng,
-                "samples": total.n_samples,
+                "samples": samples,
             }
             return Checkpoint("stochastic", facts | run.save(arrays), arrays)
 
         run.keeper = Keeper(opt.checkpoint, opt.checkpoint_every, make)
-        run.keeper.write(machine)
+        run.keeper.write(machine)  # before any work: is there a place for it?
+    first = Candidate(w0.copy(), train, opt.norm)
+    if run.known and run.x is not None:
+        run.last, run.known = Candidate(run.x, train, opt.norm), False
     if not first.finite:
         run.status = Status.NONFINITE_START
     if run.status is Status.EPOCHS and machine.epoch < opt.epochs:

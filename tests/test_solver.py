@@ -1,9 +1,13 @@
 """Runs that are asked and told, and watched: the same iterates as `minimize`."""
 
+import copy
 import pickle
+import warnings
 
 import numpy as np
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 import optlab
 from optlab import Solver, Status, Want, iterate, minimize
@@ -167,6 +171,21 @@ class TestSolver:
             assert solver.result.success
             np.testing.assert_allclose(solver.result.x, 1, atol=1e-4)
 
+    @pytest.mark.parametrize("method", ["bfgs", "l-bfgs", "cg", "gd"])
+    def test_what_float32_cannot_hold_is_too_far(self, method):
+        def steep(x):
+            far = np.abs(x).max() > 2
+            return (1.0 if far else x @ x / 2), np.full(3, 1e300) if far else x
+
+        options = {"dtype": "float32", "first_step": 1e3}
+        solver = Solver([1.0, -1.0, 0.5], method=method, options=options)
+        with warnings.catch_warnings():
+            warnings.simplefilter("error")
+            while not solver.done:
+                solver.tell(*steep(solver.ask()[1].astype(float)))
+        assert solver.result.success
+        np.testing.assert_allclose(solver.result.x, 0, atol=1e-5)
+
     def test_a_start_that_is_not_finite(self):
         solver = Solver([1.0])
         solver.tell(np.nan, [1.0])
@@ -269,8 +288,99 @@ class TestSolver:
         with pytest.raises(error, match=match):
             Solver(**{"x0": [1.0, 2.0], **arguments})
 
+    @pytest.mark.parametrize("method", SECOND_ORDER)
+    def test_wrong_second_derivatives_change_nothing(self, method):
+        solver = Solver(FUN.x0, method=method, options=OPTIONS)
+        answer(solver)
+        want, x = solver.ask()
+        assert want in (Want.H, Want.HV)
+        name, other = ("h", "hv") if want == Want.H else ("hv", "h")
+        shape = (5, 5) if want == Want.H else (5,)
+        before = solver.result
+        for value, error in (
+            (np.ones(4), ValueError),
+            (np.ones((5, 4)), ValueError),
+            (1.0, ValueError),
+            (np.ones(shape, complex), TypeError),
+            (np.full(shape, "1"), TypeError),
+            (np.full(shape, None), TypeError),
+        ):
+            with pytest.raises(error, match=rf"^{name} must"):
+                solver.tell(**{name: value})
+        with pytest.raises(ValueError, match=rf"^{other} is not wanted"):
+            solver.tell(**{other: np.ones((5, 5) if other == "h" else 5)})
+        with pytest.raises(ValueError, match="wanted"):
+            solver.tell(*FUN(x))
+        again, same = solver.ask()
+        assert want == again
+        assert same_bits(x, same)
+        for count in ("nfev", "njev", "nhev"):
+            assert solver.result[count] == before[count]
+        result = told(solver)
+        assert_same(result, called(method, options=OPTIONS), products_tried(method))
+
+    def test_a_vector_only_where_it_is_wanted(self):
+        solver = Solver(FUN.x0, method="newton-cg")
+        with pytest.raises(ValueError, match="no Hessian product is wanted"):
+            _ = solver.v
+        answer(solver)
+        assert solver.ask()[0] == Want.HV
+        v = solver.v
+        v[:] = np.nan  # the caller's own
+        assert np.isfinite(solver.v).all()
+
+    def test_copies_go_their_own_ways(self):
+        solver = Solver(FUN.x0, method="bfgs", options=OPTIONS)
+        for _ in range(5):
+            answer(solver)
+        other, third = copy.deepcopy(solver), copy.copy(solver)
+        result = told(solver)
+        assert other.result.nfev == third.result.nfev == 5
+        assert_same(told(other), result)
+        assert_same(told(third), result)
+
     def test_what_it_is_called(self):
         assert repr(Solver(np.ones(3))) == "<Solver bfgs: n=3, 0 iterations>"
+
+
+@given(data=st.data())
+@settings(max_examples=150, deadline=None)
+def test_however_it_is_driven_it_is_the_run_of_minimize(data):
+    """Any parts in any order, copies, looks and mistakes in between; any start."""
+    method = data.draw(st.sampled_from(sorted(METHODS)), "method")
+    bounds = data.draw(st.booleans(), "bounds") and method in BOUNDED
+    numbers = st.floats(-2, 2, allow_subnormal=False)
+    x0 = np.array(data.draw(st.lists(numbers, min_size=5, max_size=5), "x0"))
+    x0 = np.minimum(x0, 0.5) if bounds else x0
+    box = BOX if bounds else None
+    options = OPTIONS | {"maxiter": 8}
+    solver = Solver(x0, method=method, bounds=box, options=options)
+    moods = st.sampled_from(["whole", "f", "g", "look", "pickle", "mistake"])
+    while not solver.done:
+        want, x = solver.ask()
+        mood = data.draw(moods)
+        if mood == "look":
+            _ = solver.result, solver.done, repr(solver)
+        elif mood == "pickle":
+            solver = pickle.loads(pickle.dumps(solver))
+        elif mood == "mistake":
+            with pytest.raises(ValueError, match="must have shape"):
+                solver.tell(g=np.ones(4))
+        elif mood == "f" and want & Want.F:
+            solver.tell(f=FUN.value(x))
+        elif mood == "g" and want & Want.G:
+            solver.tell(g=FUN.gradient(x))
+        else:
+            answer(solver)
+    second = {}
+    if METHODS[method].second == "hess":
+        second["hess"] = FUN.hessian
+    elif METHODS[method].second == "hessp":
+        second["hessp"] = lambda x, v: FUN.hessian(x) @ v
+    plain = minimize(
+        FUN, x0, jac=True, method=method, bounds=box, options=options, **second
+    )
+    assert_same(solver.result, plain, products_tried(method))
 
 
 class TestIterate:

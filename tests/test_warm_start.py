@@ -52,6 +52,64 @@ def test_the_first_step_is_the_earlier_runs(first, second, dtype):
     assert alpha == pytest.approx(1, rel=tolerance)  # the whole step
 
 
+@pytest.mark.parametrize("first", ["l-bfgs", "l-bfgs-b"])
+def test_the_first_step_within_bounds_is_the_earlier_runs(first):
+    # Far from the bounds it is the Newton step of that inverse Hessian; the two forms
+    # of L-BFGS are of the same pairs.
+    far = [(-1e6, 1e6)] * N
+    earlier = minimize(
+        quadratic, START, jac=True, method=first, bounds=far, options={"gtol": 1e-8}
+    )
+    x0 = START[::-1].copy()
+    options = {"warm_start": earlier, "maxiter": 1, "return_all": True}
+    again = minimize(
+        quadratic, x0, jac=True, method="l-bfgs-b", bounds=far, options=options
+    )
+    direction = -dense(earlier) @ (A @ x0)
+    step = again.allvecs[1] - x0
+    alpha = step @ direction / (direction @ direction)
+    scale = np.abs(direction).max()
+    np.testing.assert_allclose(step, alpha * direction, atol=1e-6 * scale)
+    assert alpha == pytest.approx(1, rel=1e-6)
+
+
+@pytest.mark.parametrize("method", ["bfgs", "l-bfgs"])
+def test_the_curvature_it_begins_with_satisfies_the_secant_equation(method):
+    # The last pair of the earlier run, from its iterates: H y = s.
+    earlier = run(method, return_all=True, corrected=False) if (
+        method == "l-bfgs"
+    ) else run(method, return_all=True)  # fmt: skip
+    before, last = earlier.allvecs[-2:]
+    s, y = last - before, A @ (last - before)
+    np.testing.assert_allclose(
+        dense(earlier) @ y, s, atol=1e-6 * np.abs(s).max(), rtol=1e-6
+    )
+
+
+@pytest.mark.parametrize("method", ["bfgs", "l-bfgs", "l-bfgs-b"])
+def test_solvers_iterates_and_checkpoints_have_it_too(method, tmp_path):
+    path = tmp_path / "run.npz"
+    earlier = run("l-bfgs" if method == "l-bfgs-b" else method)
+    x0 = START[::-1].copy()
+    options = {"gtol": 1e-8, "warm_start": earlier}
+    plain = run(method, x0=x0, warm_start=earlier)
+    solver = optlab.Solver(x0, method=method, options=options)
+    for _ in range(3):
+        solver.tell(*quadratic(solver.ask()[1]))
+    solver.save(path)
+    solver = optlab.Solver.load(path)
+    while not solver.done:
+        solver.tell(*quadratic(solver.ask()[1]))
+    steps = optlab.iterate(quadratic, x0, jac=True, method=method, options=options)
+    count = len(list(steps))
+    run(method, x0=x0, warm_start=earlier, checkpoint=path, maxiter=2)
+    resumed = optlab.resume(path, quadratic, jac=True, options={"maxiter": 1000})
+    assert count == plain.nit + 1
+    for result in (solver.result, steps.result, resumed):
+        assert same_bits(result.x, plain.x)
+        assert (result.nfev, result.nit) == (plain.nfev, plain.nit)
+
+
 @pytest.mark.parametrize("method", ["bfgs", "l-bfgs"])
 def test_a_quadratic_is_solved_again_at_once(method):
     first = run(method, maxcor=N) if method == "l-bfgs" else run(method)
@@ -176,3 +234,17 @@ def test_methods_without_memory_only_warn(method):
             options={"warm_start": run("bfgs"), "maxiter": 3},
             **hess,
         )
+
+
+@pytest.mark.parametrize("second", ["l-bfgs", "l-bfgs-b"])
+def test_pairs_of_another_length_are_refused_before_any_work(second):
+    def never(x):
+        raise AssertionError
+
+    options = {"warm_start": run("l-bfgs")}
+    for n in (1, N - 1, N + 1):
+        with pytest.raises(ValueError, match=f"warm_start must be of {n} unknowns"):
+            minimize(never, np.zeros(n), jac=True, method=second, options=options)
+    options = {"warm_start": run("bfgs")}
+    with pytest.raises(ValueError, match="warm_start must have pairs"):
+        minimize(never, np.zeros(N), jac=True, method=second, options=options)
