@@ -1,7 +1,6 @@
 """Many problems of one form at once: `minimize_batch`, and `BatchSolver` to be asked."""
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor, as_completed
 from copy import deepcopy
 from typing import Any, NamedTuple
 from warnings import warn
@@ -114,9 +113,9 @@ class _Batch(NamedTuple):
 
 
 class _Asked(NamedTuple):
-    """The arguments that all kinds of batches have, as they were given."""
+    """The arguments that all kinds of batches have, as they were given; X0 checked."""
 
-    X0: Any
+    X0: np.ndarray
     method: str | None
     bounds: Any
     tol: float | None
@@ -128,7 +127,7 @@ class _Asked(NamedTuple):
             raise ValueError(
                 f"method {self.method!r} is stochastic: there are no batches of it"
             )
-        starts = _starts(self.X0)
+        starts = self.X0
         row = choose(self.method, starts.shape[1], self.bounds)
         box = _boxes(row, self.bounds, starts.shape)
         given = dict(as_options(self.options))
@@ -314,7 +313,7 @@ class BatchSolver:
         tol: float | None = None,
         options: Mapping[str, Any] | None = None,
     ) -> None:
-        asked = _Asked(X0, method, bounds, tol, options)
+        asked = _Asked(_starts(X0), method, bounds, tol, options)
         batch = asked.check(lambda row: Objective.elsewhere(row.second))
         self._plan = batch.plan
         self._machines = Machines(batch.plan.settings, batch.X0, batch.box)
@@ -361,14 +360,20 @@ class BatchSolver:
         """
         m, n = self._X.shape
         wanted = int(np.bitwise_or.reduce(self.want, initial=0))
-        told = {
-            "F": _rows("F", F, (m,), np.dtype(np.float64)),
-            "G": _rows("G", G, (m, n), self._plan.dtype),
-            "HV": _rows("HV", HV, (m, n), self._plan.dtype),
-            "H": _rows("H", H, (m, n, n), self._plan.dtype),
+        dtype = self._plan.dtype
+        forms = {
+            "F": (F, (m,), np.dtype(np.float64)),
+            "G": (G, (m, n), dtype),
+            "HV": (HV, (m, n), dtype),
+            "H": (H, (m, n, n), dtype),
         }
-        for name, rows in told.items():
-            if rows is None and wanted & int(Want[name]):
+        told = {
+            name: _rows(name, *form)
+            for name, form in forms.items()
+            if form[0] is not None
+        }
+        for name in forms:
+            if name not in told and wanted & int(Want[name]):
                 raise ValueError(f"{name} is wanted: {Want(wanted)!r}")
         self._machines.tell(np.arange(m), **told)
         self._next()
@@ -401,12 +406,8 @@ class BatchSolver:
         )
 
 
-def _rows(
-    name: str, value: Any, shape: tuple[int, ...], dtype: np.dtype
-) -> np.ndarray | None:
+def _rows(name: str, value: Any, shape: tuple[int, ...], dtype: np.dtype) -> np.ndarray:
     """Answers in the form that the machines read."""
-    if value is None:
-        return None
     array = _array(name, value)
     if array.dtype.kind not in "fiub":
         array = of_objects(name, array)
@@ -514,13 +515,13 @@ def minimize_batch(
     """
     threads = checked_int("threads", threads, 1)
     jac = None if jac is False else jac
-    asked = _Asked(X0, method, bounds, tol, options)
+    asked = _Asked(_starts(X0), method, bounds, tol, options)
     if foreign.is_foreign(fun) or hasattr(fun, "__optlab_objective__"):
         if hess is not None:
             raise TypeError("hess must be None for a compiled fun")
         return _compiled(asked, fun, args, jac, hessp, threads)
     if hasattr(fun, "fun_and_grad"):  # of a single point: one objective, many starts
-        fun = [fun] * len(_starts(X0))
+        fun = [fun] * len(asked.X0)
     if isinstance(fun, (list, tuple)):
         return _listed(asked, list(fun), args, jac, hess, hessp, threads)
     if not callable(fun):
@@ -591,11 +592,10 @@ class _Vectorised:
         else:
             F = self.fun(X.copy(), active.copy(), *self.args)
             G = self.jac(X, active, *self.args)
-        values = _rows("the values of fun", F, (m,), np.dtype(np.float64))
-        gradients = _rows("the gradients", G, (m, n), plan.dtype)
-        if values is None or gradients is None:
-            raise TypeError("fun must return values and gradients, got None")
-        return values, gradients
+        return (
+            _rows("the values of fun", F, (m,), np.dtype(np.float64)),
+            _rows("the gradients", G, (m, n), plan.dtype),
+        )
 
     def second(
         self,
@@ -622,26 +622,20 @@ class _Vectorised:
     ) -> np.ndarray:
         """The Hessians times the rows of V."""
         HV = self.hessp(X, V, active, *self.args)
-        return _given("hessp", _rows("hessp", HV, X.shape, plan.dtype))
+        return _rows("hessp", HV, X.shape, plan.dtype)
 
     def hessians(self, X: np.ndarray, active: np.ndarray, plan: Plan) -> np.ndarray:
         """The Hessians; of n products, where that is all there is."""
         m, n = X.shape
         if self.hess is not None:
             H = self.hess(X, active, *self.args)
-            return _given("hess", _rows("hess", H, (m, n, n), plan.dtype))
+            return _rows("hess", H, (m, n, n), plan.dtype)
         H = np.empty((m, n, n), plan.dtype)
         for i in range(n):
             V = np.zeros_like(X)
             V[:, i] = 1
             H[:, :, i] = self.products(X.copy(), V, active.copy(), plan)
         return (H + H.transpose(0, 2, 1)) / 2
-
-
-def _given(name: str, rows: np.ndarray | None) -> np.ndarray:
-    if rows is None:
-        raise TypeError(f"{name} must return an array, got None")
-    return rows
 
 
 def _compiled(
@@ -659,7 +653,7 @@ def _compiled(
     if args:
         if taken.data:
             raise ValueError("args must be empty where fun brings its user data along")
-        params, count = foreign.user_data(args, 2), len(_starts(asked.X0))
+        params, count = foreign.user_data(args, 2), len(asked.X0)
         if len(params) != count:
             raise ValueError(
                 f"args must hold a row for each problem: {count}, got {len(params)}"
@@ -673,8 +667,7 @@ def _compiled(
 
 def _refuse_others(jac: Any, hessp: Any, args: Any) -> None:
     """A compiled objective has all in itself."""
-    if jac is not None and not isinstance(jac, bool):
-        raise TypeError(f"jac must be None or True for a compiled fun, got {jac!r}")
+    foreign.brings_gradient(jac)
     if hessp is not None:
         raise TypeError("hessp must be None for a compiled objective")
     if args is not None and as_args(args):
@@ -693,10 +686,9 @@ def _run(asked: _Asked, kind: Objective, objectives: Any, threads: int) -> Batch
         return kind
 
     batch = asked.check(fitting)
-    count = len(batch.X0)
-    chunk = max(16, min(1024, count // (4 * threads)))
-    runs = Runs(batch.plan.settings, batch.X0, batch.box, objectives, chunk)
-    _work(runs.work, runs.stop, min(threads, max(1, count)))
+    threads = min(threads, max(1, len(batch.X0)))
+    runs = Runs(batch.plan.settings, batch.X0, batch.box, objectives, threads)
+    _work(runs.work, runs.stop, threads)
     return _wrap(runs, batch.plan)
 
 
@@ -705,6 +697,8 @@ def _work(work: Callable[[], None], stop: Callable[[], None], threads: int) -> N
     if threads == 1:
         work()
         return
+    from concurrent.futures import ThreadPoolExecutor, as_completed
+
     with ThreadPoolExecutor(threads) as pool:
         try:
             futures = [pool.submit(work) for _ in range(threads)]
@@ -725,7 +719,7 @@ def _listed(
     threads: int,
 ) -> BatchResult:
     """Problems with a function each."""
-    count = len(_starts(asked.X0))
+    count, n = asked.X0.shape
     if len(functions) != count:
         raise ValueError(
             f"fun must hold {count} functions, one for each row of X0, got "
@@ -733,7 +727,6 @@ def _listed(
         )
     plain = jac is None or jac is True
     if plain and hess is None and (hessp is None or foreign.is_foreign(hessp)):
-        n = _starts(asked.X0).shape[1]
         made = [foreign.compiled(fun, jac, hessp, args, n) for fun in functions]
         capsules = [getattr(fun, "__optlab_objective__", None) for fun, _, _ in made]
         if functions and all(capsule is not None for capsule in capsules):

@@ -86,8 +86,7 @@ def compiled(fun: Any, jac: Any, hessp: Any, args: Any, n: int) -> tuple[Any, An
 
 def take(fun: Any, jac: Any, hessp: Any, args: Any) -> Foreign:
     """A compiled function, with its Hessian product and its data."""
-    if jac is not None and not isinstance(jac, bool):
-        raise TypeError(f"jac must be None or True for a compiled fun, got {jac!r}")
+    brings_gradient(jac)
     function, data = _address("fun", fun, FUN)
     product = 0
     if hessp is not None:
@@ -103,6 +102,12 @@ def take(fun: Any, jac: Any, hessp: Any, args: Any) -> Foreign:
         args = (user_data(args, 1),)
         data = args[0].ctypes.data
     return Foreign(function, product, data, (fun, hessp, args))
+
+
+def brings_gradient(jac: Any) -> None:
+    """A TypeError where `jac` would say otherwise of a compiled function."""
+    if jac is not None and not isinstance(jac, bool):
+        raise TypeError(f"jac must be None or True for a compiled fun, got {jac!r}")
 
 
 def user_data(args: tuple[Any, ...], ndim: int) -> np.ndarray:

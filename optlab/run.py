@@ -293,13 +293,11 @@ class Run:
         task: Task,
         runnable: Any,
         more: Mapping[str, Any],
-        *,
-        pauses: bool = False,
     ) -> Self:
         """The run that was saved; `more` may hold other stopping tests."""
         machine = Machine.load(saved.arrays["machine"].tobytes())
         plan = _solved(task) if saved.facts["solved"] else task.plan
-        observer = Observer.of(task.callback, plan.common, pauses=pauses)
+        observer = Observer.of(task.callback, plan.common)
         if observer is not None:
             observer.load(saved.arrays, saved.facts.get("seconds", 0.0), machine.n)
         learned = saved.facts.get("objective")  # not by a compiled one, or elsewhere
@@ -307,10 +305,7 @@ class Run:
             runnable.load(learned, saved.arrays.get("hess_x"))
         if more.keys() & STOP_TESTS:
             machine.reopen(plan.settings)
-        run = cls(task, plan, machine, runnable, observer)
-        if plan.differences:
-            run.error = runnable.gradient_error
-        return run
+        return cls(task, plan, machine, runnable, observer)
 
 
 def machine_for(plan: Plan, task: Task) -> Machine:

@@ -30,8 +30,6 @@ class Problems:
         X0: _Array,
         bounds: tuple[_Array, _Array] | None = None,
     ) -> None: ...
-    @property
-    def n(self) -> int: ...
 
 @final
 class Runs(Problems):
@@ -41,7 +39,7 @@ class Runs(Problems):
         X0: _Array,
         bounds: tuple[_Array, _Array] | None,
         objectives: object,
-        chunk: int = 64,
+        threads: int = 1,
     ) -> None: ...
     def stop(self) -> None: ...
     def work(self) -> None: ...

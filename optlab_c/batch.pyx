@@ -39,6 +39,12 @@ from optlab_c.core cimport (
 )
 from optlab_c.lapack cimport need_lapack
 from optlab_c.machine cimport Settings
+from optlab_c.objectives cimport (
+    foreign_fun,
+    foreign_hv,
+    foreign_init,
+    foreign_model,
+)
 
 import numpy as np
 
@@ -97,7 +103,6 @@ cdef extern from "batch/batch.h" nogil:
         unsigned char* saddle
         int (*poll)(void* ctx) noexcept nogil
         void* poll_ctx
-    void* batch_row(const descent_options* opt, const void* rows, int64_t i)
     void batch_start(const batch* b, int64_t i, descent* m, void* memory, loop* run)
     void batch_finish(const batch* b, int64_t i, loop* run)
     size_t batch_size(const batch* b)
@@ -110,16 +115,6 @@ cdef extern from "poll.h" nogil:
     int poll_interrupted(
         int (*poll)(void* ctx) noexcept nogil, void* ctx, double* last
     )
-
-cdef extern from "objectives/foreign.h" nogil:
-    ctypedef double (*foreign_fun)(int n, const double*, double*, void*)
-    ctypedef void (*foreign_hv)(int n, const double*, const double*, double*, void*)
-    ctypedef struct foreign_model "foreign":
-        foreign_fun fun
-        foreign_hv hv
-        int n
-        void* user_data
-    void foreign_init(optlab_objective* objective, foreign_model* model)
 
 cdef extern from *:
     """
@@ -193,10 +188,6 @@ cdef class Problems:
         self.c.status = <int*>data_of(self.status)
         self.c.saddle = <unsigned char*>data_of(self.saddle)
 
-    @property
-    def n(self):
-        return self.opt.n
-
 
 cdef void* data_of(cnp.ndarray array) noexcept:
     return cnp.PyArray_DATA(array)
@@ -212,6 +203,9 @@ cdef int poll_signals(void* ctx) noexcept with gil:
     except BaseException as error:
         self.error = error
     return self.stopped or self.error is not None
+
+
+cdef int64_t MOST = 1024  # problems that a thread takes at once
 
 
 @cython.final
@@ -232,10 +226,13 @@ cdef class Runs(Problems):
     cdef BaseException error
 
     def __init__(self, Settings settings not None, cnp.ndarray X0 not None, bounds,
-                 objectives, int64_t chunk=64):
-        cdef int64_t i
+                 objectives, int64_t threads=1):
+        cdef int64_t i, least
+        cdef lockstep_options opt
         Problems.__init__(self, settings, X0, bounds)
-        self.chunk = chunk
+        # Small enough that all threads end at about the same time.
+        least = LOCKSTEP_LANES if batch_lockstep(&self.c, &opt) else 1
+        self.chunk = max(least, min(MOST, self.count // (4 * threads)))
         self.keep = objectives
         self.table = <const optlab_objective**>calloc(
             max(self.count, 1), sizeof(optlab_objective*)

@@ -90,16 +90,6 @@ cdef extern from "objectives/linear.h" nogil:
         optlab_objective* objective, linear_model* model, int dtype, int width
     )
 
-cdef extern from "objectives/foreign.h" nogil:
-    ctypedef double (*foreign_fun)(int n, const double*, double*, void*)
-    ctypedef void (*foreign_hv)(int n, const double*, const double*, double*, void*)
-    ctypedef struct foreign_model "foreign":
-        foreign_fun fun
-        foreign_hv hv
-        int n
-        void* user_data
-    void foreign_init(optlab_objective* objective, foreign_model* model)
-
 PANEL = LINEAR_PANEL
 SQUARED, LOGISTIC, SOFTMAX = LINEAR_SQUARED, LINEAR_LOGISTIC, LINEAR_SOFTMAX
 HS3, HS4, HS5 = BOUNDED_HS3, BOUNDED_HS4, BOUNDED_HS5

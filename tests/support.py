@@ -1,5 +1,8 @@
 """What several test modules share: settings, ask and tell, threads, bits."""
 
+import importlib.util
+import subprocess
+import sys
 from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
@@ -133,3 +136,20 @@ __all__ = [
     "same_bits",
     "settings",
 ]
+
+
+def cython_module(folder, name):
+    """The module that ``setup.py`` in a folder builds, outside the tree; imported."""
+    built = subprocess.run(
+        [sys.executable, "setup.py", "-q", "build_ext", "--inplace"],
+        check=False,
+        cwd=folder,
+        capture_output=True,
+        text=True,
+    )
+    assert built.returncode == 0, built.stderr
+    (library,) = [*folder.glob(f"{name}*.so"), *folder.glob(f"{name}*.pyd")]
+    spec = importlib.util.spec_from_file_location(name, library)
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module

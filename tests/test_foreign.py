@@ -1,11 +1,10 @@
 """Compiled functions from elsewhere: the same bits as Python ones, and nothing unchecked."""
 
 import ctypes
-import importlib.util
 import signal
-import subprocess
 import sys
 import textwrap
+import threading
 import time
 
 import numpy as np
@@ -18,7 +17,7 @@ from optlab import minimize, minimize_batch
 from optlab.methods import METHODS
 
 from .functions import rosenbrock
-from .support import BOUNDED, SECOND_ORDER, in_threads, same_bits
+from .support import BOUNDED, SECOND_ORDER, cython_module, in_threads, same_bits
 
 SOURCE = r"""
 #include <math.h>
@@ -340,6 +339,23 @@ def test_threads(library):
         assert one.nfev == other.nfev
 
 
+@pytest.mark.parametrize("method", ["bfgs", "l-bfgs"])
+def test_threads_share_small_batches(method, library):
+    seen = set()
+
+    def slow(n, x, grad, data):
+        seen.add(threading.get_ident())
+        time.sleep(0.002)
+        return library.chained(n, x, grad, data)
+
+    function = ctypes.CFUNCTYPE(ctypes.c_double, *FUN_TYPES)(slow)
+    count = 4 if method == "l-bfgs" else 32  # two blocks of lanes
+    starts = np.tile(X0, (count, 1))
+    options = {"maxiter": 3} if method == "l-bfgs" else {}
+    minimize_batch(function, starts, method=method, options=options, threads=2)
+    assert len(seen) == 2
+
+
 def wrong(*types, result=ctypes.c_double):
     return ctypes.CFUNCTYPE(result, *types)(lambda *_: None)
 
@@ -418,19 +434,7 @@ def test_a_function_of_a_cython_module(tmp_path):
         "setup(ext_modules=cythonize('bowls.pyx', language_level=3))\n",
         encoding="utf-8",
     )
-    built = subprocess.run(
-        [sys.executable, "setup.py", "-q", "build_ext", "--inplace"],
-        check=False,
-        cwd=tmp_path,
-        capture_output=True,
-        text=True,
-    )
-    assert built.returncode == 0, built.stderr
-    (path,) = [*tmp_path.glob("bowls*.so"), *tmp_path.glob("bowls*.pyd")]
-    spec = importlib.util.spec_from_file_location("bowls", path)
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    capsule = module.__pyx_capi__["bowl"]
+    capsule = cython_module(tmp_path, "bowls").__pyx_capi__["bowl"]
     for fun in (capsule, LowLevelCallable(capsule)):
         result = minimize(fun, np.ones(4))
         assert result.success

@@ -1,9 +1,6 @@
 """The C interface from outside: the objective of docs/extending.rst, built and run."""
 
-import importlib.util
 import re
-import subprocess
-import sys
 import textwrap
 from pathlib import Path
 
@@ -12,6 +9,8 @@ import pytest
 
 import optlab
 from optlab_c.objectives import Objective
+
+from .support import cython_module
 
 PAGE = Path(__file__).parent.parent / "docs" / "extending.rst"
 
@@ -32,19 +31,7 @@ def bowl(tmp_path_factory):
     blocks = code_blocks(PAGE.read_text(encoding="utf-8"))
     (folder / "bowl.pyx").write_text(blocks["cython"], encoding="utf-8")
     (folder / "setup.py").write_text(blocks["python"], encoding="utf-8")
-    built = subprocess.run(
-        [sys.executable, "setup.py", "-q", "build_ext", "--inplace"],
-        check=False,
-        cwd=folder,
-        capture_output=True,
-        text=True,
-    )
-    assert built.returncode == 0, built.stderr
-    (library,) = [*folder.glob("bowl*.so"), *folder.glob("bowl*.pyd")]
-    spec = importlib.util.spec_from_file_location("bowl", library)
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module.Bowl()
+    return cython_module(folder, "bowl").Bowl()
 
 
 @pytest.mark.parametrize("method", ["gd", "bfgs", "l-bfgs"])
