@@ -153,3 +153,11 @@ def cython_module(folder, name):
     module = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(module)
     return module
+
+
+def lines_of(ax):
+    """What is drawn in some axes: x and y of each line, by its label."""
+    return {
+        line.get_label(): (np.asarray(line.get_xdata()), np.asarray(line.get_ydata()))
+        for line in ax.get_lines()
+    }

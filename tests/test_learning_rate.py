@@ -406,15 +406,6 @@ class TestOptions:
 
 
 class TestPlot:
-    @pytest.fixture
-    def pyplot(self):
-        matplotlib = pytest.importorskip("matplotlib")
-        matplotlib.use("Agg")
-        from matplotlib import pyplot
-
-        yield pyplot
-        pyplot.close("all")
-
     def test_curve_and_suggestion_are_drawn(self, pyplot):
         found = find_learning_rate(LEAST_SQUARES, START, rng=0)
         ax = found.plot()

@@ -2,7 +2,6 @@
 
 import subprocess
 import sys
-import warnings
 
 import numpy as np
 import pytest
@@ -16,6 +15,7 @@ from optlab.comparison import Solver, optlab_solver, scipy_solver
 from optlab.methods import METHODS
 from optlab.problems import stationarity
 from tests.functions import Counted, rosenbrock
+from tests.support import lines_of
 
 X0 = [-1.2, 1.0]
 BOX = [(None, 0.5), (-2.0, 2.0)]  # the minimum, 0.25, is at (0.5, 0.25)
@@ -441,30 +441,10 @@ class TestMapping:
 
 
 class TestPlot:
-    @pytest.fixture
-    def pyplot(self):
-        matplotlib = pytest.importorskip("matplotlib")
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")
-            matplotlib.use("Agg")
-        from matplotlib import pyplot
-
-        yield pyplot
-        pyplot.close("all")
-
-    def lines(self, ax):
-        return {
-            line.get_label(): (
-                np.asarray(line.get_xdata()),
-                np.asarray(line.get_ydata()),
-            )
-            for line in ax.get_lines()
-        }
-
     @pytest.mark.parametrize("over", ["evaluations", "seconds"])
     def test_the_gradient(self, pyplot, everything, over):
         ax = everything.plot(over=over)
-        lines = self.lines(ax)
+        lines = lines_of(ax)
         for row in everything.rows:
             x, y = lines[row.method]
             np.testing.assert_array_equal(x, row.trace[over])
@@ -488,7 +468,7 @@ class TestPlot:
     def test_f(self, pyplot, everything):
         _, (_, ax) = pyplot.subplots(1, 2)
         assert everything.plot(ax, what="f") is ax
-        lines = self.lines(ax)
+        lines = lines_of(ax)
         lowest = min(np.nanmin(row.trace["f"]) for row in everything.rows)
         for row in everything.rows:
             _, y = lines[row.method]

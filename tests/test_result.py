@@ -4,7 +4,6 @@ import copy
 import gc
 import pickle
 import sys
-import warnings
 import weakref
 
 import numpy as np
@@ -16,7 +15,7 @@ from optlab import OptimizeResult, Status, minimize, nn, problems
 from optlab.methods import METHODS
 from optlab.result import InverseHessian
 from tests.functions import rosenbrock, softmax_sum
-from tests.support import same_bits
+from tests.support import lines_of, same_bits
 
 FUN = softmax_sum(6)
 FIELDS = {
@@ -210,23 +209,6 @@ class TestInverseHessian:
 
 
 class TestPlot:
-    @pytest.fixture
-    def pyplot(self):
-        matplotlib = pytest.importorskip("matplotlib")
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")
-            matplotlib.use("Agg")
-        from matplotlib import pyplot
-
-        yield pyplot
-        pyplot.close("all")
-
-    def lines(self, ax):
-        return {
-            line.get_label(): (np.array(line.get_xdata()), np.array(line.get_ydata()))
-            for line in ax.get_lines()
-        }
-
     @pytest.mark.parametrize("over", [None, "iterations", "evaluations", "seconds"])
     def test_the_history_is_drawn(self, pyplot, over):
         result = run("newton-cg", history=True)
@@ -234,7 +216,7 @@ class TestPlot:
         history = result.history
         assert ax.get_yscale() == "log"
         assert ax.get_xlabel() == (over or "iterations")
-        lines = self.lines(ax)
+        lines = lines_of(ax)
         assert set(lines) == {"f - lowest f", "|g|"}
         expected = {
             "evaluations": history["nfev"] + history["nhev"],
@@ -264,7 +246,7 @@ class TestPlot:
             options={"epochs": 6, "validation": 0.25, "rng": 0},
         )
         ax = result.plot()
-        lines = self.lines(ax)
+        lines = lines_of(ax)
         names = {"loss of the batches": "loss", "validation loss": "validation_loss"}
         assert set(lines) == set(names)
         for label, name in names.items():
@@ -273,7 +255,7 @@ class TestPlot:
             np.testing.assert_array_equal(y, result.history[name])
         assert ax.get_xlabel() == "epochs"
         assert ax.get_yscale() == "log"
-        x, _ = self.lines(result.plot(over="seconds"))["validation loss"]
+        x, _ = lines_of(result.plot(over="seconds"))["validation loss"]
         np.testing.assert_array_equal(x, result.history["seconds"])
         with pytest.raises(ValueError, match=r"over must be one of \['epochs'"):
             result.plot(over="iterations")
@@ -285,9 +267,9 @@ class TestPlot:
         valley = rosenbrock()
         fun = {"value": valley.value, "both": valley, "objective": problem}[form]
         ax = result.plot(fun=fun)
-        x, y = self.lines(ax)["iterates"]
+        x, y = lines_of(ax)["iterates"]
         np.testing.assert_array_equal(np.stack([x, y], axis=1), result.allvecs)
-        assert [*self.lines(ax)["the last one"][0]] == [result.x[0]]
+        assert [*lines_of(ax)["the last one"][0]] == [result.x[0]]
         (contours,) = ax.collections
         heights = [valley.value(p.vertices[0]) for p in contours.get_paths() if len(p)]
         assert len(heights) > 10
@@ -303,7 +285,7 @@ class TestPlot:
         )
         for fun in (lambda x: np.log(x[0]) if x[0] > 0 else np.nan, lambda x: 1.0):
             ax = result.plot(fun=fun)
-            assert len(self.lines(ax)["iterates"][0]) == 1
+            assert len(lines_of(ax)["iterates"][0]) == 1
 
     def test_what_was_not_kept_is_told(self):
         with pytest.raises(ValueError, match=r"options=\{'history': True\}"):
